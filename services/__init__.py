@@ -1,0 +1,1 @@
+"""Three processes: the gateway, the worker and the notifier; none imports another."""

@@ -1,0 +1,1 @@
+"""HTTP in, message out; never runs a job."""

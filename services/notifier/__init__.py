@@ -1,0 +1,1 @@
+"""Event in, socket out; never changes a job."""

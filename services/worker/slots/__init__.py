@@ -1,0 +1,1 @@
+"""Where handlers run: child processes that can be limited, frozen and killed."""

@@ -1,0 +1,119 @@
+"""The words between the worker and its slots: what to run, what comes back, what can be asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.contracts.catalog import CatalogEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One attempt of one job. Durations in seconds; `payload` and `resume` are JSON text.
+
+    `sent_at` is when the claim was first sent, by the system's monotonic clock (seconds, shared by
+    all processes of a machine): a slot never starts when that is older than the lease less 3 s.
+    """
+
+    job: str
+    type: str
+    attempt: int
+    max_attempts: int
+    payload: str
+    resume: str | None
+    soft_time_limit: float | None
+    time_limit: float | None
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Progress: the JSON text of `{current, total, percent, message}`; `number` from 1."""
+
+    number: int
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint, as JSON text."""
+
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler returned; `result` is JSON text (`null` for None)."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """The handler raised. `kind` says what of: how to go on is decided by `retry.py`.
+
+    `kind`: "error", "fail" (`Fail`), "retry" (`Retry`, `after` in seconds or None), "soft_limit",
+    "cancelled" or "payload" (the payload does not fit the handler's signature).
+    `matched`: "retry_on", "never_on" or None, by the type's exception lists.
+    """
+
+    kind: str
+    code: str
+    message: str
+    type: str
+    traceback: str
+    after: float | None = None
+    matched: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Died:
+    """The slot's process ended without a word. Memory in bytes; `refused`: it never started."""
+
+    signal: int | None
+    exit_code: int | None
+    peak_rss: int
+    refused: bool = False
+
+
+SlotEvent = Reported | Saved | Returned | Raised | Died
+
+
+class Slot(Protocol):
+    """One running attempt, seen from the worker's thread."""
+
+    def next_event(self, timeout: float) -> SlotEvent | None:
+        """Wait up to `timeout` seconds for what comes next; None when nothing did.
+
+        After Returned, Raised or Died nothing follows, the process and all its descendants are
+        gone and the slot may be used again.
+        """
+
+    def interrupt(self, reason: str) -> None:
+        """Raise once in the handler: "soft_limit", "cancelled" or "shutdown"."""
+
+    def terminate(self) -> None:
+        """SIGTERM to the handler's process: the rung between the exception and the kill."""
+
+    def kill(self) -> None:
+        """SIGKILL the handler's process and every descendant, own sessions too."""
+
+
+class Slots(Protocol):
+    """The zygote as the worker sees it."""
+
+    def catalogue(self) -> Sequence[CatalogEntry]:
+        """What the loaded modules can run."""
+
+    def start(self, assignment: Assignment) -> Slot:
+        """Fork a slot for an attempt; may be called from any thread."""
+
+    def renewed(self, job: str, sent_at: float) -> None:
+        """A renewal of this job's lease was answered; it was first sent at `sent_at` (monotonic)."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the zygote answers."""
+
+    def close(self) -> None:
+        """Kill whatever still runs and end the zygote."""

@@ -1,0 +1,1 @@
+"""What several services must agree on; a module stays only while two services reach it."""

@@ -1,0 +1,1 @@
+"""Deeds: the ports of `shared.ports`, kept by Redis and RabbitMQ. Only `wiring.py` builds them."""

@@ -1,0 +1,1 @@
+"""Words: pure data and pure functions, no I/O, no clock, no settings."""

@@ -1,0 +1,40 @@
+"""What may be asked for: the entry by which workers announce a job type to the gateway."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a job type; durations in seconds, None for no limit."""
+
+    soft_time_limit_seconds: float | None
+    time_limit_seconds: float | None
+    retries: int
+    min_backoff_seconds: float
+    max_backoff_seconds: float
+
+
+class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One job type. The schemas are JSON Schema 2020-12; the payload's is an object's."""
+
+    type: str
+    version: int
+    summary: str
+    queue: str
+    isolation: str  # "slot" or "thread": a thread knows the soft limit only
+    limits: Limits
+    payload_schema: dict[str, object]
+    result_schema: dict[str, object] | None
+
+
+class WorkerCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One live worker, as it announces itself; times in ms since the epoch (Redis TIME)."""
+
+    id: str
+    host: str
+    pid: int
+    slots: int
+    busy: int
+    queues: tuple[str, ...]
+    types: tuple[str, ...]
+    started_at: int
+    seen_at: int = 0  # set by the registry

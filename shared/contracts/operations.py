@@ -1,0 +1,271 @@
+"""What can be done to the store: every change and every read of one tenant's jobs, as data.
+
+Each operation is one atomic script (PROTOCOL, Record). `Operation[A]` is answered with an `A`;
+an adapter's `do(operation)` carries it out. Operations may be repeated after a time-out: the same
+operation again changes nothing more and gets the first answer. Times and durations are ms.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from shared.contracts.answers import (
+    Archived,
+    CancelAnswer,
+    ClaimAnswer,
+    JobPage,
+    Position,
+    Renewal,
+    Settled,
+    Submitted,
+    Swept,
+    Ticked,
+)
+from shared.contracts.commands import RunJob
+from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
+
+A = TypeVar("A", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation(Generic[A]):
+    """Something asked of the store, for one tenant; answered with an `A`."""
+
+    tenant: str
+
+
+# --- the gateway's: a job comes, is looked at, is called off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """`hash` of tenant + route + key; `fingerprint` of the canonical body; both hex."""
+
+    hash: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit(Operation[Submitted]):
+    """Take the key, write the record, its first event and its outbox entry.
+
+    `job` (a UUIDv7) is the operation's id. `delay` counts from the store's clock and excludes
+    `run_at`. JSON texts: `payload`.
+    """
+
+    job: str
+    type: str
+    type_version: int
+    queue: str
+    priority: int
+    payload: str
+    max_attempts: int
+    labels: dict[str, str]
+    submitted_by: str
+    delay: int | None = None
+    run_at: int | None = None
+    expires_at: int | None = None
+    key: IdempotencyKey | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm(Operation[bool]):
+    """The broker confirmed this dispatch: its outbox entry goes. False: it was gone already."""
+
+    job: str
+    dispatch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(Operation[CancelAnswer]):
+    """Call a job off: at once when it does not run, by request when it does.
+
+    `grace` is counted from the request. `only_unconfirmed`: leave it alone unless its first
+    message is still in the outbox (the gateway withdraws what it could not publish).
+    """
+
+    job: str
+    reason: str | None
+    grace: int | None = None
+    only_unconfirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read(Operation[JobRecord | None]):
+    """The whole record, or None."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobs(Operation[JobPage]):
+    """Jobs, newest first, older than the id `before` (None: from the newest)."""
+
+    before: str | None
+    limit: int
+
+
+# --- the worker's: an attempt begins, lives, ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Operation[ClaimAnswer]):
+    """What to do with a delivered message (PROTOCOL, Claim).
+
+    `token` is the operation's id and becomes the right of this attempt to write: 32 random hex
+    digits. `paused`: the queue is paused, as the worker knows it.
+    """
+
+    message: RunJob
+    token: str
+    worker: str
+    lease: int
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Operation[Renewal]):
+    """Renew the lease of a running attempt and hear whether it is to stop.
+
+    A missing record is re-asserted from `message` where the MISSING rule allows it.
+    """
+
+    message: RunJob
+    token: str
+    worker: str
+    lease: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Operation[bool]):
+    """Tell the watchers how far the attempt is; False: the token is not the record's (LOST).
+
+    `progress` is the JSON text of `{current, total, percent, message}`; the script adds
+    `updated_at`. `number` counts an attempt's progress from 1: what is not newer is dropped.
+    """
+
+    job: str
+    token: str
+    number: int
+    progress: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint(Operation[bool]):
+    """Keep what the next attempt may resume from (JSON text); False: LOST."""
+
+    job: str
+    token: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Operation[Settled]):
+    """The end of an attempt; demands its token, not a running lease.
+
+    `progress` is the attempt's last, when it was not yet told (JSON text as in `Progress`).
+    """
+
+    job: str
+    token: str
+    progress: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(Settle):
+    """It returned `result` (JSON text)."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What went wrong. `error`: JSON text for operators; `public`: the one watchers may see.
+
+    Both are objects `{code, message, type, retryable}`, `error` may have a `traceback`.
+    """
+
+    error: str
+    public: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry(Settle):
+    """It failed and gets another attempt after `delay`: dispatch + 1, outbox.
+
+    Becomes `cancelled` when a cancel was asked (`Settled.state` says so).
+    """
+
+    fault: Fault
+    delay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail(Settle):
+    """It failed for good: final, with a `dead_letter`. Then nack into the dead letters."""
+
+    fault: Fault
+    reason: DeadLetterReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Settle):
+    """It stopped because a cancel was asked. `rung`: how it had to be stopped."""
+
+    rung: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Settle):
+    """A deploy hands it back: same dispatch, nothing used. Then nack with requeue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Park(Operation[bool]):
+    """No live worker knew this type for too long: fail it as `unknown_type`, if it waits.
+
+    True: recorded as a dead letter. False: not current any more, or no longer waiting.
+    """
+
+    message: RunJob
+    fault: Fault
+
+
+# --- housekeeping's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Operation[Ticked]):
+    """The sweeper's pulse, every second: notices a gap or a change of epoch."""
+
+    lease: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(Operation[Swept]):
+    """One batch: leases that ran out, jobs that are due, outbox entries to publish."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive(Operation[Archived]):
+    """File a message from the dead-letter queue by (job, dispatch).
+
+    `delivery_limit`: the broker gave it up, not a worker.
+    """
+
+    message: RunJob
+    delivery_limit: bool
+
+
+# --- the stream's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locate(Operation[Position | None]):
+    """Where a job stands, read at one instant, with its steps after `after_step` as frames."""
+
+    job: str
+    after_step: int = 0

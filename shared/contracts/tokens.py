@@ -1,0 +1,79 @@
+"""The browser token: a short-lived JWT that lets its bearer watch, read and perhaps cancel.
+
+HS256 with a secret that the gateway and the notifier share. It travels in an Authorization header
+or in the first message of a stream, never in a URL.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import jwt
+
+from shared.contracts.errors import ExpiredToken, InvalidToken
+
+ISSUER: Final = "waymark"
+AUDIENCE: Final = "waymark.stream"
+_ALGORITHM: Final = "HS256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a token allows, within `tenant`; `expires_at` in seconds since the epoch."""
+
+    tenant: str
+    jobs: frozenset[str]
+    expires_at: int
+    feed: bool = False
+    cancel: bool = False
+    id: str = ""
+
+    def allows(self, job: str) -> bool:
+        """Whether this job may be watched and read."""
+        return self.feed or job in self.jobs
+
+
+def mint(grant: Grant, *, secret: str, now: int) -> str:
+    """Return the signed token for `grant`, issued at `now` (seconds since the epoch)."""
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "jti": grant.id,
+        "iat": now,
+        "exp": grant.expires_at,
+        "tenant": grant.tenant,
+        "jobs": sorted(grant.jobs),
+        "feed": grant.feed,
+        "cancel": grant.cancel,
+    }
+    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+
+
+def verify(token: str, *, secret: str, now: int) -> Grant:
+    """Return what a token allows.
+
+    Raises:
+        ExpiredToken: it was valid until before `now` (seconds since the epoch).
+        InvalidToken: it is not one of ours.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[_ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            options={"require": ["exp", "aud", "iss", "tenant"], "verify_exp": False},
+        )
+        grant = Grant(
+            tenant=str(claims["tenant"]),
+            jobs=frozenset(claims.get("jobs") or ()),
+            expires_at=int(claims["exp"]),
+            feed=claims.get("feed") is True,
+            cancel=claims.get("cancel") is True,
+            id=str(claims.get("jti", "")),
+        )
+    except (jwt.PyJWTError, TypeError, ValueError) as fault:
+        raise InvalidToken from fault
+    if grant.expires_at <= now:
+        raise ExpiredToken
+    return grant

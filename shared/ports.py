@@ -1,0 +1,142 @@
+"""What the services need of the world, as promises; `shared.adapters` keeps them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from shared.contracts.catalog import CatalogEntry, WorkerCard
+from shared.contracts.commands import RunJob
+from shared.contracts.operations import Operation
+
+A = TypeVar("A")
+
+
+class JobStore(Protocol):
+    """The truth about every job, for callers in threads."""
+
+    def do(self, operation: Operation[A]) -> A:
+        """Carry out one operation, atomically.
+
+        Raises:
+            StoreUnavailable: no answer within the adapter's deadline, repeats included; what was
+                asked may have happened. Asking the same again is safe.
+        """
+
+
+class AsyncJobStore(Protocol):
+    """The same truth, for callers on an event loop."""
+
+    async def do(self, operation: Operation[A]) -> A:
+        """Carry out one operation, atomically; raises as `JobStore.do` does."""
+
+
+class Registry(Protocol):
+    """What lies outside the tenants: who they are, what can be run, who is alive."""
+
+    async def announce(self, worker: WorkerCard, types: Sequence[CatalogEntry]) -> None:
+        """Say that `worker` is alive and serves `types`; repeated every 5 s."""
+
+    async def catalogue(self) -> Sequence[CatalogEntry]:
+        """Return the newest entry of every type a worker announced within the last 10 minutes."""
+
+    async def workers(self) -> Sequence[WorkerCard]:
+        """Return the workers seen within the last 15 s."""
+
+    async def retire(self, worker: str) -> None:
+        """Say that a worker has stopped."""
+
+    async def tenants(self) -> Sequence[str]:
+        """Return every tenant that has ever submitted a job to this store."""
+
+    async def enrol(self, tenant: str) -> None:
+        """Add a tenant; must come before its first record."""
+
+    async def acquire(self, duty: str, holder: str, *, ttl_ms: int) -> bool:
+        """Take or renew the lease of a house-wide duty; False while another holds it."""
+
+
+class CommandPublisher(Protocol):
+    """Hands messages to the broker; returns only when the broker has confirmed them.
+
+    At least once: after an error the message may have arrived all the same.
+    """
+
+    async def publish(self, message: RunJob) -> None:
+        """Send to the work queue of its job.
+
+        Raises:
+            BrokerUnavailable: not confirmed within the deadline, or the connection is away.
+            Unroutable: no worker has declared that queue.
+        """
+
+    async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:
+        """Send up the delay ladder, from where it arrives after `delay_ms` rounded up to 250 ms."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a publish could be confirmed now: connected and not blocked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedMessage:
+    """One event of one tenant: what is needed to route it, and the frame as it goes to watchers.
+
+    `frame` is UTF-8 JSON, the same bytes for everyone. `transition` is False for progress.
+    """
+
+    tenant: str
+    epoch: str
+    seq: int
+    job: str
+    revision: int
+    step: int
+    transition: bool
+    frame: bytes
+
+
+class EventFeed(Protocol):
+    """Live events by tenant; at most once, and whoever listens is told when it may have gaps."""
+
+    async def subscribe(self, tenant: str) -> None:
+        """Return when the server has confirmed that events of `tenant` arrive from now on."""
+
+    async def unsubscribe(self, tenant: str) -> None:
+        """Stop listening to `tenant`."""
+
+    def on_message(self, listener: Callable[[FeedMessage], None]) -> None:
+        """Call `listener` for every event, in order, on the event loop; it must not block."""
+
+    def on_gap(self, listener: Callable[[], Awaitable[None]]) -> None:
+        """Call `listener` after a reconnect, once all tenants are subscribed again."""
+
+
+class Clock(Protocol):
+    """Time from outside, so that tests may hold it."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+
+class Deliveries(Protocol):
+    """A queue read without Dramatiq: the archivist's."""
+
+    def __aiter__(self) -> AsyncIterator["DeadLetterDelivery"]:
+        """Yield what arrives; reconnects by itself."""
+
+
+class DeadLetterDelivery(Protocol):
+    """One message from the dead-letter queue, not yet settled."""
+
+    body: bytes
+    broker_reason: (
+        str | None
+    )  # first x-death reason: "rejected", "delivery_limit", "expired" …
+
+    async def ack(self) -> None:
+        """Done with it."""
+
+    async def requeue(self) -> None:
+        """Give it back, to be delivered again."""

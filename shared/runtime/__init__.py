@@ -1,0 +1,1 @@
+"""How every process of the house lives: settings, logs, probes, shutdown, pacing."""

@@ -1,0 +1,1 @@
+"""How Waymark is put on machines. Nothing here is imported by a service."""

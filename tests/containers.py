@@ -96,6 +96,9 @@ class RabbitContainer(_ContainerNode):
         self.ctl("set_permissions", "--vhost", name, "guest", ".*", ".*", ".*")
         return self.url.replace("%2F", name)
 
+    def sync(self) -> None:
+        self.ctl("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+
     def ctl(self, *arguments: str) -> str:
         done = self._inside().exec_run(["rabbitmqctl", "--quiet", *arguments])
         text = bytes(done.output).decode()

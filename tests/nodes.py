@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 import pytest
 
 from deploy.local.engine import engine_answers
+from deploy.local.errors import HouseError
 from deploy.local.node import Node
 from deploy.local.rabbitmq import RabbitNode, script
-from deploy.local.errors import HouseError
 from deploy.local.redis import RedisNode
 from deploy.local.undertaker import watch_over
 from tests.containers import RabbitContainer, RedisContainer
@@ -32,6 +32,9 @@ class Rabbit(Node, Protocol):
 
     def new_vhost(self, name: str) -> str:
         """Add an empty virtual host; return its URL."""
+
+    def sync(self) -> None:
+        """Write to disk which quorum queues exist; a kill within 0.5 s loses new ones."""
 
     def ctl(self, *arguments: str) -> str:
         """Run rabbitmqctl and return what it prints."""

@@ -23,6 +23,7 @@ def test_a_killed_rabbitmq_comes_back_with_its_messages(
     node = new_rabbitmq()
     first, address = node.pid, node.url
     _publish(address, "kept", b"precious")
+    node.sync()
 
     node.kill()
     node.start()

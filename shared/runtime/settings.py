@@ -18,3 +18,4 @@ class CommonSettings(BaseSettings):
     lease_ms: int = Field(
         default=15_000, ge=1_000
     )  # an attempt's right to live; PROTOCOL, Leases
+    watchdog_seconds: float = Field(default=30.0, gt=0)  # a loop stuck for longer ends its process

@@ -1,0 +1,83 @@
+"""One log for a process: structlog's events and the standard library's, as JSON lines on stderr.
+
+A terminal gets a readable rendering instead. Passwords in URLs, API keys and JWTs never get out.
+"""
+
+import logging
+import re
+import sys
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_QUIET: Final = ("pika", "dramatiq")  # they tell at INFO what our own events tell better
+_SECRETS: Final = (
+    (re.compile(r"(://[^:/@\s\"']*:)[^@/\s\"']+@"), r"\1***@"),
+    (re.compile(r"\b(wm_[A-Za-z0-9]+_)[A-Za-z0-9_-]+"), r"\1***"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
+)
+
+
+def configure(service: str, level: str) -> None:
+    """Send every log line of this process to stderr; call once, before anything is built.
+
+    `level` is a name of the standard library's ("INFO"); every line bears the name `service`.
+    """
+    readable = sys.stderr.isatty()
+
+    def name_service(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {"service": service, **event}
+
+    steps: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        name_service,
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=steps, processors=_rendering(readable=readable)
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.captureWarnings(capture=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *steps,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLogger().level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def mask(text: str) -> str:
+    """Return `text` without the passwords, API keys and tokens in it."""
+    for secret, cover in _SECRETS:
+        text = secret.sub(cover, text)
+    return text
+
+
+def _rendering(*, readable: bool) -> list[Processor]:
+    # Tracebacks as plain text: the richer ones show local variables, and payloads with them.
+    plain = structlog.dev.plain_traceback
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        if readable
+        else [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(default=str),
+        ]
+    )
+    return [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _mask_line]
+
+
+def _mask_line(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
+    # The renderer before it has made a text of the event: nothing nested can slip through.
+    return mask(str(line))

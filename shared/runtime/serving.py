@@ -1,0 +1,125 @@
+"""An ASGI app on a port: uvicorn, set up the same way in every process of the house."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 10  # what still runs after it is dropped
+_BACKLOG: Final = 2048  # uvicorn's own
+
+
+def serve(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    port_setting: str = "the WAYMARK_..._PORT of this service",
+    **uvicorn_options: Any,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then return; a second signal drops what still runs.
+
+    Raises:
+        SystemExit: status 1; the port cannot be had (one line on stderr) or the app did not start.
+    """
+    listener = listen(host, port, port_setting=port_setting)
+    server = _Server(_config(app, uvicorn_options))
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def listen(host: str, port: int, *, port_setting: str) -> socket.socket:
+    """Take the port and return its listening socket; `port_setting` is what an operator changes.
+
+    Raises:
+        SystemExit: status 1, after one line on stderr that says what is in the way.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as fault:
+        # create_server's own text repeats the address
+        known = fault.errno is not None and fault.errno > 0
+        why = os.strerror(fault.errno or 0) if known else str(fault)
+        sys.stderr.write(f"waymark: cannot listen on {host}:{port} ({why}): set {port_setting}\n")
+        sys.exit(1)
+
+
+class Served:
+    """An app served inside a loop that runs already; signals stay the owner's."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket, **uvicorn_options: Any) -> None:
+        """Describe it; `listener` comes from `listen` and is closed by `stop`."""
+        self._server = _Server(_config(app, uvicorn_options), signals=False)
+        self._listener = listener
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return when it answers requests.
+
+        Raises:
+            TimeoutError: the app did not start within 10 s.
+            RuntimeError: the app refused to start; its reason is in the log.
+        """
+        self._task = asyncio.create_task(self._server.serve([self._listener]), name="served")
+        started = asyncio.create_task(self._server.up.wait())
+        await asyncio.wait(
+            {self._task, started}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not started.done():
+            started.cancel()
+            if not self._task.done():
+                raise TimeoutError
+            message = "the app did not start"
+            raise RuntimeError(message)
+
+    async def stop(self) -> None:
+        """Finish what is being answered, for at most 10 s, and close the port."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS + 1)
+            self._task.cancel()
+        self._listener.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, *, signals: bool = True) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+        self._signals = signals
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals() if self._signals else contextlib.nullcontext():
+            yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # Unlike uvicorn's: a signal that was obeyed is not raised again, so the status is 0.
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
+    ours: dict[str, Any] = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": STOP_SECONDS,
+    }
+    return uvicorn.Config(app, **(ours | options))

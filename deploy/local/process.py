@@ -17,6 +17,9 @@ DEATH_SECONDS = 10.0  # SIGKILL is at once; the rest is a machine with its disk 
 PS_SECONDS = 5.0
 STATE, STARTED = 0, 19  # fields of /proc/<pid>/stat after the command name (proc(5) 3 and 22)
 
+# What this process has started. It outlives every Process object: the house may outlive us.
+_children: dict[int, "subprocess.Popen[bytes]"] = {}
+
 
 class Process:
     """A process in a session of its own, with `<name>.pid` and a birth mark in `run`."""
@@ -27,17 +30,16 @@ class Process:
         self.log = log
         self.pid_file = run / f"{name}.pid"
         self._birth_file = run / f"{name}.birth"
-        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int | None:
         """The process id while it lives and is really ours, else None."""
-        if self._child is not None:
-            return self._child.pid if self._child.poll() is None else None
         try:
             pid, birth = int(self.pid_file.read_text()), self._birth_file.read_text()
         except (OSError, ValueError):
             return None
+        if pid in _children:
+            _children[pid].poll()  # a dead child stays a zombie until its parent has looked
         return pid if birth == birth_mark(pid) else None
 
     @property
@@ -72,7 +74,7 @@ class Process:
             except OSError as error:
                 message = f"{self.name} cannot be started: {error}"
                 raise HouseError(message) from error
-        self._child = child
+        _children[child.pid] = child
         self._birth_file.write_text(birth_mark(child.pid))
         self.pid_file.write_text(f"{child.pid}\n")
         return child.pid

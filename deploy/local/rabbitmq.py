@@ -52,14 +52,14 @@ class RabbitNode:
     """One RabbitMQ in a folder of its own; ports and node name outlive its restarts."""
 
     def __init__(
-        self, folder: Path, *, ports: RabbitPorts | None = None, name: str = "rabbitmq"
+        self, folder: Path, *, ports: RabbitPorts | None = None, run: Path | None = None
     ) -> None:
         """Describe it; nothing starts and no file is written."""
         self.folder = folder
         self.ports = ports or RabbitPorts.free()
-        self.process = Process(name, run=folder, log=folder / "rabbitmq.log")
+        self.process = Process("rabbitmq", run=run or folder, log=folder / "rabbitmq.log")
         # A name server of our own: the shared one would outlive us and mix up equal node names.
-        self._epmd = Process("epmd", run=folder, log=folder / "epmd.log")
+        self._epmd = Process("epmd", run=run or folder, log=folder / "epmd.log")
 
     @property
     def url(self) -> str:

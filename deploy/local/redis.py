@@ -18,11 +18,13 @@ ANSWER_SECONDS = 1.0
 class RedisNode:
     """One redis-server in a folder of its own; the port stays the same across restarts."""
 
-    def __init__(self, folder: Path, *, port: int | None = None, name: str = "redis") -> None:
+    def __init__(
+        self, folder: Path, *, port: int | None = None, run: Path | None = None
+    ) -> None:
         """Describe it; nothing starts and no file is written."""
         self.folder = folder
         self.port = port or free_port()
-        self.process = Process(name, run=folder, log=folder / "redis.log")
+        self.process = Process("redis", run=run or folder, log=folder / "redis.log")
 
     @property
     def url(self) -> str:

@@ -1,0 +1,82 @@
+"""`python -m deploy.local up|down|status|logs|demo|install`: the house from a shell.
+
+WORKERS and NOTIFIERS in the environment say how many of each.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from deploy.local import packages
+from deploy.local.demo import run_demo
+from deploy.local.errors import HouseError
+from deploy.local.house import DEFAULT_ROOT, House, whole_number
+from deploy.local.nodes import Kind, is_installed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; trouble is one line on stderr and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
+    parser.add_argument("command", choices=list(COMMANDS))
+    chosen = parser.parse_args(arguments).command
+    try:
+        COMMANDS[chosen](_house(os.environ))
+    except HouseError as error:
+        print(f"waymark: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _house(env: Mapping[str, str]) -> House:
+    return House(
+        DEFAULT_ROOT,
+        workers=whole_number(env, "WORKERS", 1),
+        notifiers=whole_number(env, "NOTIFIERS", 1),
+    )
+
+
+def _up(house: House) -> None:
+    house.start()
+    _status(house)
+    print(f"\nsource {os.path.relpath(house.root / 'dev.env')}")
+
+
+def _down(house: House) -> None:
+    house.stop()
+
+
+def _status(house: House) -> None:
+    for service in house.services:
+        state = "ready" if service.is_ready else "not ready" if service.is_running else "down"
+        print(f"{service.name:<12} {state:<10} pid {service.pid or '-':<8} {service.url}")
+
+
+def _logs(house: House) -> None:
+    logs = sorted(str(log) for log in (house.root / "logs").glob("*.log"))
+    if not logs:
+        message = "no logs yet; `make up` starts the house"
+        raise HouseError(message)
+    sys.stdout.flush()
+    os.execvp("tail", ["tail", "-n", "20", "-F", *logs])
+
+
+def _install(house: House) -> None:
+    missing = [kind for kind in Kind if not is_installed(kind)]
+    if missing and packages.can_install():
+        packages.install(missing, log=house.root / "logs" / "install.log")
+
+
+COMMANDS: dict[str, Callable[[House], None]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "logs": _logs,
+    "demo": run_demo,
+    "install": _install,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

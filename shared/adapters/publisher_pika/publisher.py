@@ -1,0 +1,153 @@
+"""PikaPublisher: keeps a link to the broker for ever and publishes through it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from pika.connection import URLParameters
+
+from shared.adapters.publisher_pika.link import Link
+from shared.contracts import topology
+from shared.contracts.commands import RunJob
+from shared.contracts.errors import BrokerUnavailable
+from shared.runtime.pacing import full_jitter, pause
+
+HEARTBEAT_SECONDS: Final = 10
+CONNECT_SECONDS: Final = 5.0  # TCP, TLS and AMQP handshake
+OPEN_SECONDS: Final = 30.0  # all of it; declaring 21 new quorum queues takes seconds
+# A link that is blocked answers at once; replacing it would only hide that it is.
+BLOCKED_SECONDS: Final = 300.0
+RETRY_BASE_SECONDS: Final = 0.2
+RETRY_CAP_SECONDS: Final = 5.0
+
+log = structlog.get_logger()
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class PikaPublisher:
+    """A `ports.CommandPublisher`: one connection, confirms pipelined, at most `window` in flight.
+
+    It belongs to the event loop that starts it.
+    """
+
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        name: str,
+        confirm_deadline: float = 3.0,
+        window: int = 2000,
+        now_ms: Callable[[], int] = _wall_clock_ms,
+    ) -> None:
+        """Describe it; `name` is what the broker shows, `confirm_deadline` is in seconds."""
+        self._parameters = URLParameters(amqp_url)
+        self._parameters.heartbeat = HEARTBEAT_SECONDS
+        self._parameters.blocked_connection_timeout = BLOCKED_SECONDS
+        self._parameters.socket_timeout = CONNECT_SECONDS
+        self._parameters.stack_timeout = CONNECT_SECONDS
+        self._parameters.connection_attempts = 1
+        self._parameters.client_properties = {"connection_name": name}
+        self._deadline = confirm_deadline
+        # A place is free again when the broker has answered, not when the caller has given up:
+        # what a frozen broker has not taken yet stays bounded.
+        self._window = asyncio.Semaphore(window)
+        self._now_ms = now_ms
+        self._link: Link | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._why_away = "not connected yet"
+
+    async def start(self) -> None:
+        """Begin to connect and keep connecting; returns at once."""
+        self._keeper = asyncio.create_task(self._keep_linked(), name="publisher")
+
+    async def close(self) -> None:
+        """Disconnect for good; what is in flight fails as unknown."""
+        link, self._link = self._link, None
+        self._why_away = "closed"
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+        if link is not None:
+            await link.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a publish could be confirmed now: connected and not blocked."""
+        return self._why_not() is None
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many messages the broker has not answered for."""
+        return 0 if self._link is None else len(self._link.confirms)
+
+    async def publish(self, message: RunJob) -> None:  # noqa: D102 - the port says it
+        queue = _destination(message)
+        await self._send("", queue, message, queue)
+
+    async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:  # noqa: D102
+        queue = _destination(message)
+        exchange, _ = topology.ladder_entry(delay_ms)
+        await self._send(exchange, topology.ladder_key(delay_ms, queue), message, queue)
+
+    async def _send(self, exchange: str, routing_key: str, message: RunJob, queue: str) -> None:
+        self._linked()
+        body = message.encode(queue_name=queue, timestamp_ms=self._now_ms())
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._window.acquire()
+                try:
+                    waiter = self._linked().send(exchange, routing_key, body, job=message.job)
+                except BrokerUnavailable:
+                    self._window.release()
+                    raise
+                fault = await waiter
+        except TimeoutError:
+            text = f"The broker did not confirm within {self._deadline:g} s: unknown outcome."
+            raise BrokerUnavailable(text) from None
+        if fault is not None:
+            raise fault
+
+    def _linked(self) -> Link:
+        why_not = self._why_not()
+        if self._link is None or why_not is not None:
+            raise BrokerUnavailable(f"The broker cannot be reached: {why_not}")
+        return self._link
+
+    def _why_not(self) -> str | None:
+        if self._link is None:
+            return self._why_away
+        if self._link.lost.done():
+            return self._link.lost.result()
+        return "it has blocked publishers (memory or disk alarm)" if self._link.blocked else None
+
+    async def _keep_linked(self) -> None:
+        attempt = 0
+        while True:
+            link = Link(self._free)
+            try:
+                async with asyncio.timeout(OPEN_SECONDS):
+                    await link.open(self._parameters, topology.house_topology())
+            except (BrokerUnavailable, TimeoutError) as fault:
+                self._why_away = str(fault) or f"no answer within {OPEN_SECONDS:g} s"
+            else:
+                attempt, self._link = 0, link
+                log.info("broker_connected")
+                self._why_away = await asyncio.shield(link.lost)
+                self._link = None
+            attempt += 1
+            seconds = full_jitter(attempt, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS)
+            log.warning("broker_away", why=self._why_away, retry_in_seconds=round(seconds, 2))
+            await pause(seconds)
+
+    def _free(self, places: int) -> None:
+        for _ in range(places):
+            self._window.release()
+
+
+def _destination(message: RunJob) -> str:
+    return topology.work_queue(message.options.queue, message.options.priority)

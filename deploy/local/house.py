@@ -1,8 +1,8 @@
 """The whole house in one folder: nodes, gateway, workers, notifiers.
 
-    with House(folder, ports=Ports.free()) as house:
-        house.service("worker").kill()
-        house.service("worker").start()
+with House(folder, ports=Ports.free()) as house:
+    house.service("worker").kill()
+    house.service("worker").start()
 """
 
 import fcntl
@@ -98,7 +98,7 @@ class House:
         return list(self._services.values())
 
     def service(self, name: str) -> Service:
-        """Return one by its name: "gateway", "worker", "worker.2", "notifier" …"""
+        """Return one by its name: "gateway", "worker", "worker.2", "notifier" and so on."""
         return self._services[name]
 
     @property

@@ -18,9 +18,7 @@ ANSWER_SECONDS = 1.0
 class RedisNode:
     """One redis-server in a folder of its own; the port stays the same across restarts."""
 
-    def __init__(
-        self, folder: Path, *, port: int | None = None, run: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, run: Path | None = None) -> None:
         """Describe it; nothing starts and no file is written."""
         self.folder = folder
         self.port = port or free_port()

@@ -1,8 +1,7 @@
 """One process of the house: started as `python -m services.<kind>`, ready when /ready says so."""
 
+import http.client
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from deploy.local.process import Process
 REPO = Path(__file__).resolve().parents[2]
 BOOT_SECONDS = 60.0
 PROBE_SECONDS = 2.0
-OK = 200
 # A deploy lets work finish; the process gets this long beyond its own drain before it is killed.
 GRACE_SECONDS = 15.0
 
@@ -69,11 +67,16 @@ class Service:
     @property
     def is_ready(self) -> bool:
         """Whether /ready answers 200 now."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/ready", timeout=PROBE_SECONDS) as answer:
-                return bool(answer.status == OK)
-        except (urllib.error.URLError, OSError):
+        if self.port is None:
             return False
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=PROBE_SECONDS)
+        try:
+            connection.request("GET", "/ready")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def choose_port(self, wanted: int, *, taken: set[int]) -> int:
         """Settle on a port: the wanted one for the first of a kind, a free one from it upwards.

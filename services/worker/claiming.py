@@ -1,0 +1,158 @@
+"""Claims a delivered message and obeys every answer but RUN (PROTOCOL, Claim)."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from services.worker.attempt import Attempt
+from services.worker.deliveries import Answer, Delivered
+from services.worker.intake import Intake
+from services.worker.metrics import WorkerMetrics
+from services.worker.stubborn import Stubborn
+from shared.contracts.answers import ClaimAnswer, ClaimVerdict, RenewalVerdict
+from shared.contracts.operations import Claim, Confirm, Heartbeat
+from shared.runtime.pacing import pause_thread
+
+log = structlog.get_logger()
+
+FRESHNESS_MARGIN_SECONDS: Final = 3.0  # a slot never starts on a lease with less left than this
+HOLD_SECONDS: Final = 1.0  # between two questions to a store that is too young to answer
+_ROUND: Final = {ClaimVerdict.LIVE, ClaimVerdict.NOT_DUE, ClaimVerdict.PAUSED}
+_DONE: Final = {ClaimVerdict.FINAL, ClaimVerdict.CANCELLED, ClaimVerdict.EXPIRED}
+_DEAD: Final = {ClaimVerdict.POISON, ClaimVerdict.EXHAUSTED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who claims: the worker's id and its lease in ms."""
+
+    worker: str
+    lease_ms: int
+
+
+class Claims:
+    """The first half of a delivery's way: from the broker to the right to run."""
+
+    def __init__(
+        self,
+        stubborn: Stubborn,
+        intake: Intake,
+        identity: Identity,
+        metrics: WorkerMetrics,
+        *,
+        monotonic: Callable[[], float],
+        pause: Callable[[float], None] = pause_thread,
+    ) -> None:
+        """Describe it; `monotonic` in seconds."""
+        self._stubborn = stubborn
+        self._intake = intake
+        self._identity = identity
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._pause = pause
+
+    def claim(self, delivery: Delivered) -> Attempt | Answer:
+        """Return the attempt to run, or how the delivery is settled without one."""
+        message = delivery.job
+        token = secrets.token_hex(16)
+        sent_at = self._monotonic()
+        answer = self._stubborn.ask(
+            Claim(
+                tenant=message.options.tenant,
+                message=message,
+                token=token,
+                worker=self._identity.worker,
+                lease=self._identity.lease_ms,
+            ),
+            give_up=lambda: self.gives_up(delivery),
+        )
+        if answer is None:
+            return self.unresolved(delivery)
+        self._metrics.claimed(message.options.queue, answer.verdict)
+        if answer.verdict is not ClaimVerdict.RUN:
+            return self._obey(delivery, answer)
+        if answer.job is None:
+            raise AssertionError("RUN comes with the record")
+        attempt = Attempt(message=message, job=answer.job, token=token, sent_at=sent_at)
+        return self._fresh(delivery, attempt)
+
+    def unresolved(self, delivery: Delivered) -> Answer:
+        """Return what becomes of a delivery that nothing was decided about."""
+        return Answer.REQUEUE if delivery.alive else Answer.HOLD
+
+    def send_round(self, delivery: Delivered, *, delay_ms: int) -> Answer:
+        """Replace the delivery by a fresh copy on the ladder; acked once that is confirmed."""
+        confirmed = self._stubborn.publish(
+            delivery.job,
+            delay_ms=max(1, delay_ms),
+            give_up=lambda: self.gives_up(delivery),
+        )
+        return Answer.ACK if confirmed else self.unresolved(delivery)
+
+    def _obey(self, delivery: Delivered, answer: ClaimAnswer) -> Answer:
+        verdict = answer.verdict
+        log.info("claim_answered", job_id=delivery.job.job, verdict=verdict, delay=answer.delay)
+        if verdict in _ROUND:
+            return self.send_round(delivery, delay_ms=answer.delay)
+        if verdict is ClaimVerdict.STALE:
+            return self._succeeded_by(delivery, answer)
+        if verdict in _DEAD:
+            return Answer.NACK
+        if verdict in _DONE:
+            return Answer.ACK
+        raise AssertionError(verdict)
+
+    def _succeeded_by(self, delivery: Delivered, answer: ClaimAnswer) -> Answer:
+        successor = answer.publish
+        if successor is None:
+            return Answer.ACK
+        confirmed = self._stubborn.publish(
+            successor, delay_ms=answer.delay, give_up=lambda: self.gives_up(delivery)
+        )
+        if not confirmed:
+            return self.unresolved(delivery)
+        self._stubborn.mention(
+            Confirm(
+                tenant=successor.options.tenant,
+                job=successor.job,
+                dispatch=successor.options.dispatch,
+            )
+        )
+        return Answer.ACK
+
+    def _fresh(self, delivery: Delivered, attempt: Attempt) -> Attempt | Answer:
+        """Renew a claim whose answer came so late that no slot would start on it."""
+        freshest = self._identity.lease_ms / 1000 - FRESHNESS_MARGIN_SECONDS
+        while self._monotonic() - attempt.sent_at >= freshest:
+            sent_at = self._monotonic()
+            renewal = self._stubborn.ask(
+                self.renewal(attempt), give_up=lambda: self.gives_up(delivery)
+            )
+            if renewal is None or renewal.verdict is RenewalVerdict.LOST:
+                return self.unresolved(delivery)
+            if renewal.verdict is RenewalVerdict.OK:
+                attempt = Attempt(
+                    message=attempt.message, job=attempt.job, token=attempt.token, sent_at=sent_at
+                )
+            elif self.gives_up(delivery):
+                return self.unresolved(delivery)
+            else:
+                self._pause(HOLD_SECONDS)
+        return attempt
+
+    def renewal(self, attempt: Attempt) -> Heartbeat:
+        """Return the heartbeat of `attempt`."""
+        return Heartbeat(
+            tenant=attempt.job.tenant,
+            message=attempt.message,
+            token=attempt.token,
+            worker=self._identity.worker,
+            lease=self._identity.lease_ms,
+        )
+
+    def gives_up(self, delivery: Delivered) -> bool:
+        """Whether to stop waiting: the worker drains, or the broker will redeliver."""
+        return self._intake.draining or not delivery.alive

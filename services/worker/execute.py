@@ -1,0 +1,163 @@
+"""The way of a delivered message: claim, slot, settle, and how the broker is answered.
+
+The only code that moves a job here. The deciders it asks are pure: `claiming` obeys the claim
+table, `limits` and `cancelling` end what runs too long, `concluding` and `retry` judge the end.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from services.worker.attempt import Attempt
+from services.worker.claiming import Claims
+from services.worker.concluding import Facts, conclude
+from services.worker.deliveries import Answer, Delivered
+from services.worker.intake import Intake
+from services.worker.limits import Deadlines
+from services.worker.metrics import WorkerMetrics
+from services.worker.settling import Settlements
+from services.worker.slots.terms import Assignment, Slots
+from services.worker.stubborn import Stubborn
+from services.worker.telling import Teller
+from services.worker.unknown import UnknownTypes
+from services.worker.watching import Ended, Watch
+from shared.contracts.catalog import CatalogEntry
+from shared.contracts.job import Outcome
+from shared.contracts.operations import Fail, Release, Retry, Settle, Stop
+from shared.ports import JobStore
+
+log = structlog.get_logger()
+
+RESULT_BYTES_MAX: Final = 256 * 1024  # DESIGN, 5: limits
+
+
+class Heartbeats(Protocol):
+    """Keeps the leases of running attempts."""
+
+    def keep(self, attempt: Attempt) -> AbstractContextManager[None]:
+        """Renew the attempt's lease while the context is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What the executor works with."""
+
+    store: JobStore
+    stubborn: Stubborn
+    slots: Slots
+    heartbeats: Heartbeats
+    claims: Claims
+    settlements: Settlements
+    unknown: UnknownTypes
+    intake: Intake
+    metrics: WorkerMetrics
+    types: Mapping[str, CatalogEntry]
+    monotonic: Callable[[], float]
+    uniform: Callable[[float, float], float] = random.uniform
+
+
+class Executor:
+    """Carries out one delivery at a time in the thread that calls; many threads may."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Describe it."""
+        self._tools = tools
+
+    def execute(self, delivery: Delivered) -> Answer:
+        """Do all that the message asks and return how it is settled.
+
+        Raises:
+            SlotSilent: the zygote cannot be trusted any more; the worker must end.
+        """
+        tools = self._tools
+        if not delivery.alive:
+            return Answer.HOLD
+        if tools.intake.draining or not tools.slots.alive:
+            return Answer.REQUEUE
+        entry = tools.types.get(delivery.job.type)
+        if entry is None or delivery.job.options.type_version > entry.version:
+            return tools.unknown.handle(delivery)
+        claimed = tools.claims.claim(delivery)
+        if isinstance(claimed, Answer):
+            return claimed
+        with tools.heartbeats.keep(claimed):
+            return self._run(delivery, claimed, entry)
+
+    def _run(self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry) -> Answer:
+        tools = self._tools
+        log.info("attempt_started", job_id=attempt.job.id, attempt=attempt.job.attempt)
+        tools.metrics.started(attempt.job)
+        started = tools.monotonic()
+        teller = Teller(tools.store, attempt, monotonic=tools.monotonic)
+        ended = self._watch(attempt, entry, teller, started)
+        if teller.unsaved is not None:
+            tools.stubborn.ask(teller.unsaved, give_up=lambda: tools.intake.leaving)
+        end = self._conclude(ended, attempt, entry, teller)
+        seconds = tools.monotonic() - started
+        if end is None:
+            log.warning("attempt_lost", job_id=attempt.job.id, attempt=attempt.job.attempt)
+            tools.metrics.ended(attempt.job, Outcome.WORKER_LOST, seconds)
+            return tools.claims.unresolved(delivery)
+        tools.metrics.ended(attempt.job, outcome_of(end), seconds)
+        return tools.settlements.settle(delivery, attempt, end)
+
+    def _watch(
+        self, attempt: Attempt, entry: CatalogEntry, teller: Teller, started: float
+    ) -> Ended:
+        tools = self._tools
+        slot = tools.slots.start(_assignment(attempt, entry))
+        deadlines = Deadlines.counted_from(
+            started,
+            soft_limit=entry.limits.soft_time_limit_seconds,
+            hard_limit=entry.limits.time_limit_seconds,
+        )
+        return Watch(
+            slot,
+            mailbox=attempt.mailbox,
+            deadlines=deadlines,
+            teller=teller,
+            monotonic=tools.monotonic,
+        ).until_end()
+
+    def _conclude(
+        self, ended: Ended, attempt: Attempt, entry: CatalogEntry, teller: Teller
+    ) -> Settle | None:
+        facts = Facts(
+            job=attempt.job,
+            token=attempt.token,
+            limits=entry.limits,
+            result_bytes_max=RESULT_BYTES_MAX,
+            progress=teller.untold,
+            zygote_alive=self._tools.slots.alive,
+        )
+        return conclude(ended, facts, uniform=self._tools.uniform)
+
+
+def outcome_of(end: Settle) -> Outcome:
+    """Return how the attempt that `end` settles is counted."""
+    if isinstance(end, Retry | Fail):
+        return end.fault.outcome
+    if isinstance(end, Release):
+        return Outcome.INTERRUPTED
+    return Outcome.CANCELLED if isinstance(end, Stop) else Outcome.SUCCEEDED
+
+
+def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
+    job = attempt.job
+    return Assignment(
+        job=job.id,
+        type=job.type,
+        attempt=job.attempt,
+        max_attempts=job.max_attempts,
+        payload=job.payload,
+        resume=job.checkpoint,
+        soft_time_limit=entry.limits.soft_time_limit_seconds,
+        time_limit=entry.limits.time_limit_seconds,
+        sent_at=attempt.sent_at,
+    )
+
+

@@ -1,0 +1,104 @@
+"""Messages of a type, or version, that this worker does not know: others may, so they go round."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from typing import Final
+
+import structlog
+
+from services.worker import faults
+from services.worker.claiming import Claims
+from services.worker.deliveries import Answer, Delivered
+from services.worker.stubborn import Stubborn
+from shared.contracts.commands import RunJob
+from shared.contracts.operations import Park, Read
+
+FIRST_SECONDS: Final = 2.0
+LONGEST_SECONDS: Final = 60.0
+REMEMBERED: Final = 10_000  # dispatches whose laps are counted; a forgotten one starts again
+
+log = structlog.get_logger()
+
+
+def lap_delay(lap: int) -> float:
+    """Return seconds on the ladder before lap number `lap` (from 1): 2, 4 … 60."""
+    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(lap - 1, 10))
+
+
+class TypeWatch:
+    """Since when no live worker is known to serve a type; times monotonic.
+
+    It starts from its own first look: a registry that has just been wiped knows nobody.
+    """
+
+    def __init__(self, *, gone_after: float, monotonic: Callable[[], float]) -> None:
+        """Describe it; `gone_after` in seconds."""
+        self._gone_after = gone_after
+        self._monotonic = monotonic
+        self._since = monotonic()
+        self._listed: dict[str, float] = {}
+        self._looked_at: float | None = None
+
+    def seen(self, types: Collection[str]) -> None:
+        """Take note of the types that live workers announced lately."""
+        now = self._looked_at = self._monotonic()
+        self._listed.update(dict.fromkeys(types, now))
+
+    def gone(self, name: str) -> bool:
+        """Whether no live worker has announced the type for so long."""
+        if self._looked_at is None:
+            return False
+        missing_since = max(self._listed.get(name, self._since), self._since)
+        return self._looked_at - missing_since >= self._gone_after
+
+
+class UnknownTypes:
+    """Sends such messages round the ladder, and parks them when nobody is left to know them."""
+
+    def __init__(self, stubborn: Stubborn, claims: Claims, types: TypeWatch) -> None:
+        """Describe it."""
+        self._stubborn = stubborn
+        self._claims = claims
+        self._types = types
+        self._laps: OrderedDict[tuple[str, int], int] = OrderedDict()
+
+    def handle(self, delivery: Delivered) -> Answer:
+        """Return how the delivery is settled."""
+        message = delivery.job
+        log.info("type_unknown", job_id=message.job, type=message.type)
+        if self._types.gone(message.type):
+            answer = self._park(delivery)
+            if answer is not None:
+                return answer
+        lap = self._count_lap(message)
+        return self._claims.send_round(delivery, delay_ms=round(lap_delay(lap) * 1000))
+
+    def _park(self, delivery: Delivered) -> Answer | None:
+        message = delivery.job
+        problem = faults.of_unknown_type(message.type, message.options.type_version)
+        parked = self._stubborn.ask(
+            Park(
+                tenant=message.options.tenant,
+                message=message,
+                fault=problem.render(retryable=False),
+            ),
+            give_up=lambda: self._claims.gives_up(delivery),
+        )
+        if parked is None:
+            return self._claims.unresolved(delivery)
+        if parked:
+            return Answer.NACK
+        # Not this dispatch, or not waiting. Only a final job's message may simply go.
+        record = self._stubborn.ask(
+            Read(tenant=message.options.tenant, job=message.job),
+            give_up=lambda: self._claims.gives_up(delivery),
+        )
+        return Answer.ACK if record is not None and record.final else None
+
+    def _count_lap(self, message: RunJob) -> int:
+        key = (message.job, message.options.dispatch)
+        lap = self._laps.pop(key, 0) + 1
+        self._laps[key] = lap
+        if len(self._laps) > REMEMBERED:
+            self._laps.popitem(last=False)
+        return lap

@@ -1,0 +1,124 @@
+"""Watches one slot until its attempt has ended: progress out, limits and orders in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from services.worker.attempt import Mailbox
+from services.worker.cancelling import Rung, rung_due
+from services.worker.limits import Deadlines, LimitStep, limit_step
+from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved, Slot
+from services.worker.telling import Teller
+
+POLL_SECONDS: Final = 0.1  # how late a limit, a cancel or a loss may be noticed
+KILL_SECONDS: Final = 10.0  # a killed slot that says nothing for so long has lost its zygote
+
+log = structlog.get_logger()
+
+
+class SlotSilent(Exception):
+    """A killed slot was never reported dead: its zygote cannot be trusted any more."""
+
+
+class Why(StrEnum):
+    """Who ended the attempt."""
+
+    ITSELF = "itself"
+    HARD_LIMIT = "hard_limit"
+    CANCEL = "cancel"
+    SHUTDOWN = "shutdown"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The attempt's last word, who made it say so, and how hard it was asked to stop."""
+
+    event: Returned | Raised | Died
+    why: Why
+    rung: Rung
+
+
+class Watch:
+    """One slot, watched by the thread that started it."""
+
+    def __init__(
+        self,
+        slot: Slot,
+        *,
+        mailbox: Mailbox,
+        deadlines: Deadlines,
+        teller: Teller,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Describe it; `deadlines` by the clock `monotonic` (seconds)."""
+        self._slot = slot
+        self._mailbox = mailbox
+        self._deadlines = deadlines
+        self._teller = teller
+        self._monotonic = monotonic
+        self._soft_told = False
+        self._rung = Rung.NONE
+        self._killed_at: float | None = None
+        self._why = Why.ITSELF
+
+    def until_end(self) -> Ended:
+        """Return when the attempt has ended and its process is gone.
+
+        Raises:
+            SlotSilent: it was killed and nothing was heard for 10 s.
+        """
+        while True:
+            event = self._slot.next_event(POLL_SECONDS)
+            if isinstance(event, Returned | Raised | Died):
+                return Ended(event=event, why=self._why, rung=self._rung)
+            if isinstance(event, Reported):
+                self._teller.report(event)
+            elif isinstance(event, Saved):
+                self._teller.save(event)
+            if not self._teller.tell():
+                self._mailbox.lose()
+            self._press(self._monotonic())
+
+    def _press(self, now: float) -> None:
+        if self._killed_at is not None:
+            if now >= self._killed_at + KILL_SECONDS:
+                raise SlotSilent
+            return
+        if self._mailbox.lost:
+            self._kill(Why.LOST, now)
+            return
+        step = limit_step(now, self._deadlines, soft_told=self._soft_told)
+        if step is LimitStep.HARD:
+            self._kill(Why.HARD_LIMIT, now)
+            return
+        if step is LimitStep.SOFT:
+            self._soft_told = True
+            self._slot.interrupt("soft_limit")
+        self._climb(now)
+
+    def _climb(self, now: float) -> None:
+        order = self._mailbox.order
+        if order is None:
+            return
+        # A cancel that was asked stays the reason: what a drain then hurries is a cancelled job.
+        self._why = Why.CANCEL if self._mailbox.cancelled else Why.SHUTDOWN
+        due = rung_due(now, order)
+        if due <= self._rung:
+            return
+        log.info("attempt_told_to_stop", reason=order.reason, rung=due.word)
+        if self._rung < Rung.EXCEPTION:
+            self._slot.interrupt(order.reason)
+        if due is Rung.TERM:
+            self._slot.terminate()
+        elif due is Rung.KILL:
+            self._kill(self._why, now)
+        self._rung = due
+
+    def _kill(self, why: Why, now: float) -> None:
+        self._why = why
+        self._killed_at = now
+        self._slot.kill()

@@ -1,0 +1,1 @@
+"""How jobs are written: what `services.worker` offers to their authors."""

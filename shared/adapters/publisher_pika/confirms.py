@@ -42,17 +42,17 @@ class Confirms:
             _tell(waiter, Unroutable(queue=routing_key))
 
     def acked(self, number: int, *, multiple: bool) -> int:
-        """The broker has taken responsibility; return how many messages that answers."""
+        """Tell the waiters that the broker has it; return how many messages that answers."""
         return self._answer(number, multiple=multiple, fault=None)
 
     def nacked(self, number: int, *, multiple: bool) -> int:
-        """The broker refuses; return how many messages that answers."""
+        """Tell the waiters that the broker refuses; return how many messages that answers."""
         return self._answer(
             number, multiple=multiple, fault=BrokerUnavailable("The broker refused the message.")
         )
 
     def lost(self, why: str) -> int:
-        """The channel is gone, what became of the rest is unknown; return how many those are."""
+        """Tell all waiters that nobody will ever know; return how many messages that answers."""
         return self._answer(
             self._last, multiple=True, fault=BrokerUnavailable(f"Unknown outcome: {why}")
         )

@@ -30,7 +30,7 @@ class Link:
     """Usable between `open` and `lost`."""
 
     def __init__(self, on_answered: Callable[[int], None]) -> None:
-        """Describe it; `on_answered` hears how many messages were answered for, one way or other."""
+        """Describe it; `on_answered` hears how many messages have just got an answer."""
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.blocked = False
         self.confirms = Confirms()
@@ -119,7 +119,7 @@ class Link:
     def _on_return(
         self, _channel: Channel, method: Basic.Return, properties: BasicProperties, _body: bytes
     ) -> None:
-        self.confirms.returned(properties.correlation_id or "0", method.routing_key)
+        self.confirms.returned(properties.correlation_id or "0", method.routing_key or "")
 
     def _on_channel_closed(self, _channel: Channel, fault: Exception) -> None:
         if isinstance(fault, ChannelClosedByBroker) and fault.reply_code == _PRECONDITION_FAILED:

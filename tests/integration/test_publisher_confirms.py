@@ -1,0 +1,332 @@
+"""The publisher against a real RabbitMQ: what is confirmed is there, what is not is said."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pika
+import pytest
+
+from shared.adapters.publisher_pika import PikaPublisher
+from shared.contracts import topology
+from shared.contracts.commands import SCHEMA, RunJob, RunJobOptions
+from shared.contracts.errors import BrokerUnavailable, Unroutable
+from tests.eventually import eventually_async
+from tests.nodes import Rabbit
+
+DEADLINE = 1.0
+
+
+def a_message(job: str = "job-1", queue: str = "default", priority: int = 5) -> RunJob:
+    """Return a message for a job of a queue."""
+    options = RunJobOptions(
+        schema=SCHEMA,
+        tenant="acme",
+        dispatch=1,
+        queue=queue,
+        priority=priority,
+        type_version=1,
+        recorded_at=1,
+        max_attempts=3,
+    )
+    return RunJob(job=job, type="demo.steps", payload='{"steps": 3}', options=options)
+
+
+class Reader:
+    """What a worker's side of the broker sees, with a blocking connection."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = pika.BlockingConnection(pika.URLParameters(url))
+        self.channel = self._connection.channel()
+
+    def serve(self, queue: str) -> None:
+        """Declare a queue as the worker that serves it does."""
+        wanted = topology.work_topology(queue)
+        for queue_ in wanted.queues:
+            self.channel.queue_declare(queue_.name, durable=True, arguments=dict(queue_.arguments))
+        for binding in wanted.bindings:
+            self.channel.queue_bind(binding.destination, binding.source, binding.key)
+
+    def read(
+        self, queue: str, count: int, within: float = 5.0
+    ) -> list[tuple[float, pika.BasicProperties, bytes]]:
+        """Take `count` messages; return (monotonic time of arrival, properties, body) of each."""
+        seen: list[tuple[float, pika.BasicProperties, bytes]] = []
+        for method, properties, body in self.channel.consume(
+            queue, auto_ack=True, inactivity_timeout=within
+        ):
+            if method is None or properties is None or body is None:
+                break
+            seen.append((time.monotonic(), properties, body))
+            if len(seen) == count:
+                break
+        self.channel.cancel()
+        return seen
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+async def publisher(amqp_url: str) -> AsyncIterator[PikaPublisher]:
+    """A publisher that is ready, on this test's own virtual host."""
+    publisher = PikaPublisher(amqp_url, name="test", confirm_deadline=DEADLINE)
+    await publisher.start()
+    await until_ready(publisher)
+    yield publisher
+    await publisher.close()
+
+
+def serve_default(url: str) -> None:
+    """Declare the queue `default` and leave."""
+    reader = Reader(url)
+    reader.serve("default")
+    reader.close()
+
+
+async def until_ready(publisher: PikaPublisher, within: float = 30.0) -> None:
+    """Wait until the publisher says that it could publish."""
+
+    async def is_ready() -> bool:
+        return publisher.ready
+
+    await eventually_async(is_ready, within=within)
+
+
+async def until_in_flight(publisher: PikaPublisher) -> None:
+    """Wait until the publisher has sent something that is not answered for."""
+
+    async def is_owed() -> bool:
+        return publisher.unconfirmed > 0
+
+    await eventually_async(is_owed)
+
+
+@pytest.fixture
+def reader(publisher: PikaPublisher, amqp_url: str) -> Iterator[Reader]:
+    """A worker's view of that virtual host; it serves the queue `default`."""
+    del publisher  # it declares what the queues hang on
+    reader = Reader(amqp_url)
+    reader.serve("default")
+    yield reader
+    reader.close()
+
+
+async def test_a_confirmed_message_is_in_its_work_queue(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    await publisher.publish(a_message("job-7", priority=9))
+
+    ((_, properties, body),) = reader.read("waymark.default.high", 1)
+    assert RunJob.decode(body) == a_message("job-7", priority=9)
+    assert json.loads(body)["queue_name"] == "waymark.default.high"
+    assert properties.message_id == "job-7"
+    assert properties.delivery_mode == 2
+    assert properties.content_type == "application/json"
+    assert (properties.priority, properties.expiration, properties.headers) == (None, None, None)
+
+
+async def test_a_queue_that_nobody_declared_is_unroutable(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    results = await asyncio.gather(
+        publisher.publish(a_message("same-job", queue="default")),
+        publisher.publish(a_message("same-job", queue="nowhere")),
+        publisher.publish(a_message("same-job", queue="default")),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [type(None), Unroutable, type(None)]
+    assert len(reader.read("waymark.default", 2)) == 2
+    assert publisher.unconfirmed == 0
+
+
+@pytest.mark.parametrize("delay_ms", [250, 500, 1000, 3000])
+async def test_the_ladder_delivers_after_its_delay(
+    publisher: PikaPublisher, reader: Reader, delay_ms: int
+) -> None:
+    reading = asyncio.create_task(asyncio.to_thread(reader.read, "waymark.default", 5))
+
+    sent = []
+    for n in range(5):
+        await publisher.publish_later(a_message(f"job-{n}"), delay_ms=delay_ms)
+        sent.append(time.monotonic())
+
+    arrivals = await reading
+    lateness = [
+        (arrived - left) * 1000 - delay_ms
+        for left, (arrived, _, _) in zip(sent, arrivals, strict=True)
+    ]
+    assert max(map(abs, lateness)) < 50, lateness
+    assert all(json.loads(body)["queue_name"] == "waymark.default" for _, _, body in arrivals)
+
+
+async def test_an_unbound_destination_on_the_ladder_ends_in_the_dead_letters(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    await publisher.publish_later(a_message("job-3", queue="nowhere"), delay_ms=250)
+    await publisher.publish_later(a_message("job-4"), delay_ms=250)
+
+    assert len(reader.read("waymark.default", 1)) == 1
+    ((_, properties, _),) = reader.read(topology.DEAD_LETTER_QUEUE, 1)
+    assert properties.message_id == "job-3"
+
+
+async def test_a_cancelled_publish_costs_the_others_nothing(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    tasks = [asyncio.create_task(publisher.publish(a_message(f"job-{n}"))) for n in range(50)]
+    await until_in_flight(publisher)
+    for task in tasks[::2]:
+        task.cancel()
+
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert all(result is None for result in results[1::2])
+    arrived = {properties.message_id for _, properties, _ in reader.read("waymark.default", 50, 1)}
+    assert arrived >= {f"job-{n}" for n in range(1, 50, 2)}
+
+    async def all_answered() -> bool:
+        return publisher.unconfirmed == 0
+
+    await eventually_async(all_answered)
+
+
+async def test_no_broker_is_said_at_once(unused_tcp_port: int) -> None:
+    publisher = PikaPublisher(f"amqp://127.0.0.1:{unused_tcp_port}", name="test")
+    await publisher.start()
+
+    started = time.monotonic()
+    with pytest.raises(BrokerUnavailable):
+        await publisher.publish(a_message())
+
+    assert time.monotonic() - started < 0.5
+    assert not publisher.ready
+    await publisher.close()
+
+
+async def test_a_topology_that_was_declared_otherwise_is_refused_loudly(
+    amqp_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = Reader(amqp_url)
+    reader.channel.queue_declare("waymark.delay.3", durable=True)
+    publisher = PikaPublisher(amqp_url, name="test")
+    await publisher.start()
+
+    said = ""
+
+    async def refused() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "topology_refused" in said and "waymark.delay.3" in said
+
+    await eventually_async(refused, within=15)
+    assert not publisher.ready
+    reader.channel.queue_delete("waymark.delay.3")
+    reader.close()
+    await until_ready(publisher)
+    await publisher.close()
+
+
+async def test_five_thousand_pipelined_publishes_are_all_confirmed(
+    publisher: PikaPublisher, reader: Reader, record_property: Callable[[str, object], None]
+) -> None:
+    started = time.monotonic()
+    await asyncio.gather(*(publisher.publish(a_message(f"job-{n}")) for n in range(5000)))
+    pipelined = 5000 / (time.monotonic() - started)
+
+    started = time.monotonic()
+    for n in range(200):
+        await publisher.publish(a_message(f"job-{n}"))
+    serial = 200 / (time.monotonic() - started)
+
+    record_property("pipelined_per_second", round(pipelined))
+    record_property("serial_per_second", round(serial))
+    assert len(reader.read("waymark.default", 5200)) == 5200
+    assert pipelined > 2 * serial
+
+
+class TestBrokerTrouble:
+    """These break a RabbitMQ of their own."""
+
+    async def test_a_frozen_broker_is_unavailable_within_the_deadline_and_then_recovers(
+        self, new_rabbitmq: Callable[[], Rabbit]
+    ) -> None:
+        node = new_rabbitmq()
+        publisher = PikaPublisher(node.url, name="test", confirm_deadline=DEADLINE, window=3)
+        await publisher.start()
+        await until_ready(publisher)
+        serve_default(node.url)
+        node.freeze()
+
+        started = time.monotonic()
+        results = await asyncio.gather(
+            *(publisher.publish(a_message(f"job-{n}")) for n in range(5)), return_exceptions=True
+        )
+
+        took = time.monotonic() - started
+        assert [type(result) for result in results] == [BrokerUnavailable] * 5
+        assert took < DEADLINE + 0.3
+        assert publisher.unconfirmed == 3, "the window bounds what a frozen broker is owed"
+        node.thaw()
+
+        async def publishes() -> bool:
+            try:
+                await publisher.publish(a_message("after"))
+            except BrokerUnavailable:
+                return False
+            return True
+
+        await eventually_async(publishes, within=20)
+        assert publisher.unconfirmed == 0
+        await publisher.close()
+
+    async def test_a_killed_broker_fails_what_is_in_flight_and_is_found_again(
+        self, new_rabbitmq: Callable[[], Rabbit]
+    ) -> None:
+        node = new_rabbitmq()
+        publisher = PikaPublisher(node.url, name="test", confirm_deadline=DEADLINE)
+        await publisher.start()
+        await until_ready(publisher)
+        serve_default(node.url)
+        node.freeze()
+        in_flight = asyncio.create_task(publisher.publish(a_message("in-flight")))
+        await until_in_flight(publisher)
+
+        node.kill()
+        with pytest.raises(BrokerUnavailable, match="nknown outcome"):
+            await in_flight
+
+        async def is_away() -> bool:
+            return not publisher.ready
+
+        await eventually_async(is_away)
+        await asyncio.to_thread(node.start)
+        await until_ready(publisher)
+        await publisher.publish(a_message("after"))
+        await publisher.close()
+
+    async def test_a_blocked_broker_is_said_at_once(
+        self, new_rabbitmq: Callable[[], Rabbit]
+    ) -> None:
+        node = new_rabbitmq()
+        publisher = PikaPublisher(node.url, name="test", confirm_deadline=DEADLINE)
+        await publisher.start()
+        await until_ready(publisher)
+        serve_default(node.url)
+        await asyncio.to_thread(node.ctl, "set_vm_memory_high_watermark", "absolute", "1")
+
+        # The broker blocks whoever publishes, so the first one finds out for all.
+        with pytest.raises(BrokerUnavailable):
+            await publisher.publish(a_message("first"))
+        assert not publisher.ready
+        started = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match="alarm"):
+            await publisher.publish(a_message("second"))
+
+        assert time.monotonic() - started < 0.2
+        await asyncio.to_thread(node.ctl, "set_vm_memory_high_watermark", "0.8")
+        await until_ready(publisher)
+        await publisher.publish(a_message("third"))
+        await publisher.close()

@@ -1,0 +1,76 @@
+"""The log of a process: JSON lines that give no secret away. Run in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import logging
+import structlog
+from shared.runtime import logs
+
+logs.configure("gateway", "INFO")
+{}
+"""
+
+
+def lines_of(statements: str) -> list[dict[str, object]]:
+    """Run `statements` in a process that logs; return its log lines."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(statements)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_a_line_names_its_service_level_time_and_facts() -> None:
+    (line,) = lines_of('structlog.get_logger().info("job_settled", attempt=2)')
+
+    assert str(line.pop("at")).endswith("Z")
+    assert line == {"service": "gateway", "level": "info", "event": "job_settled", "attempt": 2}
+
+
+def test_the_standard_library_speaks_through_the_same_pipeline() -> None:
+    (line,) = lines_of('logging.getLogger("uvicorn.error").info("started %d", 7)')
+
+    assert (line["event"], line["service"], line["level"]) == ("started 7", "gateway", "info")
+
+
+def test_talkative_libraries_are_heard_from_warning_on() -> None:
+    lines = lines_of(
+        'logging.getLogger("pika.connection").info("dull")\n'
+        'logging.getLogger("dramatiq.worker").info("dull")\n'
+        'logging.getLogger("pika.connection").warning("of interest")'
+    )
+
+    assert [line["event"] for line in lines] == ["of interest"]
+
+
+def test_the_level_is_obeyed() -> None:
+    assert lines_of('structlog.get_logger().debug("too fine")') == []
+
+
+def test_passwords_keys_and_tokens_are_masked_wherever_they_stand() -> None:
+    (line,) = lines_of(
+        'structlog.get_logger().info("x", url="redis://u:hunter2@h:1/0", '
+        'deep={"key": ["wm_ab12_s3cr3t-_x"]}, why="bad eyJhbGciOi.eyJpc3MiOi.c2ln-_x token")'
+    )
+
+    assert line["url"] == "redis://u:***@h:1/0"
+    assert line["deep"] == {"key": ["wm_ab12_***"]}
+    assert line["why"] == "bad *** token"
+
+
+def test_a_traceback_shows_no_local_variables() -> None:
+    (line,) = lines_of(
+        "def work(payload):\n    raise ValueError\n"
+        "try:\n    work('card number')\n"
+        "except ValueError:\n    structlog.get_logger().exception('job_crashed')"
+    )
+
+    assert "ValueError" in str(line["exception"])
+    assert "in work" in str(line["exception"])
+    assert "payload=" not in str(line)

@@ -56,7 +56,7 @@ fmt: setup ## format, and fix what can be fixed
 
 .PHONY: test
 test: setup ## check, and every test on real nodes (root on Debian: installs them first)
-	@$(HOUSE) install
+	@$(HOUSE) install || echo "going on without"
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	$(call pytest,$(ALL_TESTS)); exit $$status
 

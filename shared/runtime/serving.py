@@ -23,7 +23,7 @@ def serve(
     host: str,
     port: int,
     port_setting: str = "the WAYMARK_..._PORT of this service",
-    **uvicorn_options: Any,
+    **uvicorn_options: Any,  # noqa: ANN401 - whatever uvicorn.Config takes
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return; a second signal drops what still runs.
 
@@ -57,7 +57,7 @@ def listen(host: str, port: int, *, port_setting: str) -> socket.socket:
 class Served:
     """An app served inside a loop that runs already; signals stay the owner's."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, **uvicorn_options: Any) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, **uvicorn_options: Any) -> None:  # noqa: ANN401
         """Describe it; `listener` comes from `listen` and is closed by `stop`."""
         self._server = _Server(_config(app, uvicorn_options), signals=False)
         self._listener = listener

@@ -85,11 +85,11 @@ class PikaPublisher:
         """How many messages the broker has not answered for."""
         return 0 if self._link is None else len(self._link.confirms)
 
-    async def publish(self, message: RunJob) -> None:  # noqa: D102 - the port says it
+    async def publish(self, message: RunJob) -> None:
         queue = _destination(message)
         await self._send("", queue, message, queue)
 
-    async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:  # noqa: D102
+    async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:
         queue = _destination(message)
         exchange, _ = topology.ladder_entry(delay_ms)
         await self._send(exchange, topology.ladder_key(delay_ms, queue), message, queue)

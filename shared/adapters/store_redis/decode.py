@@ -1,0 +1,157 @@
+"""From what a script replies to the answer of its operation."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from shared.adapters.store_redis.records import record, text
+from shared.contracts import answers
+from shared.contracts import operations as ops
+from shared.contracts.commands import RunJob
+from shared.contracts.job import JobRecord
+from shared.contracts.lifecycle import State
+
+
+def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - by operation
+    """Return the answer to `operation`: an `A` for an `Operation[A]`."""
+    return _DECODERS[type(operation)](operation, reply)
+
+
+def _whole(tenant: str, job: str, reply: list[Any]) -> JobRecord | None:
+    """Read the tail of `reply()` in move.lua: epoch, hash, attempts."""
+    if len(reply) < 5:  # noqa: PLR2004 - a bare verdict
+        return None
+    return record(tenant, job, text(reply[2]), reply[3], reply[4])
+
+
+def _submitted(op: ops.Submit, reply: list[Any]) -> answers.Submitted:
+    verdict = answers.SubmitVerdict(text(reply[0]))
+    bound = text(reply[5]) if len(reply) > 5 else op.job  # noqa: PLR2004 - another job's id
+    return answers.Submitted(verdict=verdict, job=_whole(op.tenant, bound, reply))
+
+
+def _cancelled(op: ops.Cancel, reply: list[Any]) -> answers.CancelAnswer:
+    verdict = answers.CancelVerdict(text(reply[0]))
+    return answers.CancelAnswer(verdict=verdict, job=_whole(op.tenant, op.job, reply))
+
+
+def _read(op: ops.Read, reply: list[Any] | None) -> JobRecord | None:
+    return record(op.tenant, op.job, text(reply[0]), reply[1], reply[2]) if reply else None
+
+
+def _listed(op: ops.ListJobs, reply: list[Any]) -> answers.JobPage:
+    epoch, more, page = reply
+    jobs = tuple(record(op.tenant, text(job), text(epoch), *rest) for job, *rest in page)
+    return answers.JobPage(jobs=jobs, next=jobs[-1].id if more else None)
+
+
+def _claimed(op: ops.Claim, reply: list[Any]) -> answers.ClaimAnswer:
+    verdict = answers.ClaimVerdict(text(reply[0]))
+    job = _whole(op.tenant, op.message.job, reply)
+    if verdict is answers.ClaimVerdict.STALE:
+        return answers.ClaimAnswer(verdict=verdict, publish=RunJob.of(job) if job else None)
+    delay = reply[1] if len(reply) > 1 else 0
+    return answers.ClaimAnswer(verdict=verdict, delay=delay, job=job)
+
+
+def _renewed(_: ops.Heartbeat, reply: list[Any]) -> answers.Renewal:
+    verdict, asked_at, left = reply
+    return answers.Renewal(
+        verdict=answers.RenewalVerdict(text(verdict)),
+        cancel_requested_at=None if asked_at < 0 else asked_at,
+        cancel_in=None if left < 0 else left,
+    )
+
+
+def _settled(op: ops.Settle, reply: list[Any]) -> answers.Settled:
+    verdict, state, delay, epoch, flat = reply
+    if text(verdict) == answers.SettleVerdict.LOST:
+        return answers.Settled(verdict=answers.SettleVerdict.LOST)
+    return answers.Settled(
+        verdict=answers.SettleVerdict.OK,
+        state=State(text(state)),
+        publish=RunJob.of(record(op.tenant, op.job, text(epoch), flat)) if flat else None,
+        delay=max(delay, 0),
+    )
+
+
+def _ticked(_: ops.Tick, reply: list[Any]) -> answers.Ticked:
+    epoch, now, held_for = reply
+    return answers.Ticked(epoch=text(epoch), now=now, held_for=held_for)
+
+
+def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
+    epoch, lost, due, more, messages = reply
+    publish = tuple(
+        (RunJob.of(record(op.tenant, text(job), text(epoch), flat)), delay)
+        for delay, job, flat in messages
+    )
+    return answers.Swept(lost=lost, due=due, publish=publish, more=bool(more))
+
+
+def _archived(op: ops.Archive, reply: list[Any]) -> answers.Archived:
+    verdict = text(reply[0])
+    if verdict == "copy":  # the message as it came, once the lease is over
+        later = answers.ArchiveVerdict.PUBLISH_LATER
+        return answers.Archived(verdict=later, message=op.message, delay=reply[1])
+    job = _whole(op.tenant, op.message.job, reply)
+    return answers.Archived(
+        verdict=answers.ArchiveVerdict(verdict),
+        message=RunJob.of(job) if job else None,
+        delay=reply[1] if len(reply) > 1 else 0,
+    )
+
+
+def _located(_: ops.Locate, reply: list[Any] | None) -> answers.Position | None:
+    if reply is None:
+        return None
+    epoch, seq, job, steps = reply
+    revision, step, state, attempt, progress, result, error = job
+    return answers.Position(
+        epoch=text(epoch),
+        seq=seq,
+        revision=int(revision),
+        step=int(step),
+        state=State(text(state)),
+        attempt=int(attempt),
+        progress=text(progress) if progress else None,
+        result=text(result) if result else None,
+        error=text(error) if error else None,
+        steps=tuple(_step(entry) for entry in steps),
+    )
+
+
+def _step(entry: list[Any]) -> answers.Step:
+    number, (_, state, _, at, _, frame) = entry
+    return answers.Step(
+        step=int(number.partition(b"-")[0]),
+        state=State(text(state)),
+        at=int(at),
+        frame=text(frame),
+    )
+
+
+def _said(_: object, reply: int) -> bool:
+    return bool(reply)
+
+
+_DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
+    ops.Submit: _submitted,
+    ops.Confirm: _said,
+    ops.Cancel: _cancelled,
+    ops.Read: _read,
+    ops.ListJobs: _listed,
+    ops.Claim: _claimed,
+    ops.Heartbeat: _renewed,
+    ops.Progress: _said,
+    ops.Checkpoint: _said,
+    ops.Succeed: _settled,
+    ops.Retry: _settled,
+    ops.Fail: _settled,
+    ops.Stop: _settled,
+    ops.Release: _settled,
+    ops.Park: _said,
+    ops.Tick: _ticked,
+    ops.Sweep: _swept,
+    ops.Archive: _archived,
+    ops.Locate: _located,
+}

@@ -1,0 +1,140 @@
+"""From an operation to a script, its keys and its arguments; the order is that of the Lua files."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from shared.adapters.store_redis import keys
+from shared.contracts import operations as ops
+from shared.contracts.commands import RunJob
+
+Argument = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One script call. `enrols`: it may write the tenant's first record."""
+
+    script: str
+    keys: tuple[str, ...]
+    args: tuple[Argument, ...]
+    enrols: bool = False
+
+
+def encode(operation: ops.Operation[Any]) -> Call:
+    """Return the script call that carries out `operation`."""
+    return _ENCODERS[type(operation)](operation)
+
+
+def _given(value: str | int | None) -> Argument:
+    return "" if value is None else value
+
+
+def _head(operation: ops.Operation[Any], job: str) -> tuple[Argument, ...]:
+    return (keys.prefix(operation.tenant), secrets.token_hex(8), job)
+
+
+def _labels(labels: dict[str, str]) -> str:
+    return msgspec.json.encode(labels).decode() if labels else "{}"
+
+
+def _about_job(script: str, operation: Any, *args: Argument) -> Call:  # noqa: ANN401 - has `.job`
+    job = operation.job
+    return Call(script, keys.of_job(operation.tenant, job), (*_head(operation, job), *args))
+
+
+def _about_tenant(script: str, operation: ops.Operation[Any], *args: Argument) -> Call:
+    return Call(script, keys.of_tenant(operation.tenant), (*_head(operation, ""), *args))
+
+
+def _about_message(script: str, operation: Any, *args: Argument) -> Call:  # noqa: ANN401 - `.message`
+    message: RunJob = operation.message
+    options = message.options
+    described = (
+        message.type,
+        options.type_version,
+        options.queue,
+        options.priority,
+        message.payload,
+        options.max_attempts,
+        _labels(options.labels),
+        options.submitted_by,
+        _given(options.run_at),
+        _given(options.expires_at),
+        _given(options.traceparent),
+        _given(options.key_hash),
+        options.recorded_at,
+        options.dispatch,
+        options.attempts,
+        options.crashes,
+    )
+    return Call(
+        script,
+        keys.of_job(operation.tenant, message.job),
+        (*_head(operation, message.job), *described, *args),
+        enrols=True,
+    )
+
+
+def _submit(op: ops.Submit) -> Call:
+    own = keys.of_job(op.tenant, op.job)
+    bound = (keys.idempotency(op.tenant, op.key.hash),) if op.key else ()
+    described = (
+        op.type,
+        op.type_version,
+        op.queue,
+        op.priority,
+        op.payload,
+        op.max_attempts,
+        _labels(op.labels),
+        op.submitted_by,
+        _given(op.run_at),
+        _given(op.expires_at),
+        _given(op.traceparent),
+        op.key.hash if op.key else "",
+        "",  # created_at: the script's own time
+        1,
+        0,
+        0,
+    )
+    rest = (_given(op.delay), op.key.fingerprint if op.key else "")
+    args = (*_head(op, op.job), *described, *rest)
+    return Call("submit", own + bound, args, enrols=True)
+
+
+def _settle(script: str, op: ops.Settle, *args: Argument) -> Call:
+    return _about_job(script, op, op.token, _given(op.progress), *args)
+
+
+def _fault(fault: ops.Fault) -> tuple[str, str, str]:
+    return (fault.error, fault.public, fault.outcome)
+
+
+_ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
+    ops.Submit: _submit,
+    ops.Confirm: lambda op: _about_job("confirm", op, op.dispatch),
+    ops.Cancel: lambda op: _about_job(
+        "cancel", op, _given(op.reason), _given(op.grace), int(op.only_unconfirmed)
+    ),
+    ops.Read: lambda op: _about_job("read", op),
+    ops.ListJobs: lambda op: _about_tenant("list_jobs", op, _given(op.before), op.limit),
+    ops.Claim: lambda op: _about_message(
+        "claim", op, op.token, op.worker, op.lease, int(op.paused)
+    ),
+    ops.Heartbeat: lambda op: _about_message("heartbeat", op, op.token, op.worker, op.lease),
+    ops.Progress: lambda op: _about_job("progress", op, op.token, op.number, op.progress),
+    ops.Checkpoint: lambda op: _about_job("checkpoint", op, op.token, op.data),
+    ops.Succeed: lambda op: _settle("succeed", op, op.result),
+    ops.Retry: lambda op: _settle("retry", op, *_fault(op.fault), op.delay),
+    ops.Fail: lambda op: _settle("fail", op, *_fault(op.fault), op.reason),
+    ops.Stop: lambda op: _settle("stop", op, op.rung),
+    ops.Release: lambda op: _settle("release", op),
+    ops.Park: lambda op: _about_message("park", op, op.fault.error, op.fault.public),
+    ops.Tick: lambda op: _about_tenant("tick", op, op.lease),
+    ops.Sweep: lambda op: _about_tenant("sweep", op, op.limit),
+    ops.Archive: lambda op: _about_message("archive", op, int(op.delivery_limit)),
+    ops.Locate: lambda op: _about_job("locate", op, op.after_step),
+}

@@ -1,0 +1,30 @@
+-- A message whose record is not there: forgotten by the store, or deleted by retention?
+local token_of_claim, lease_of_claim = ARGV[20], tonumber(ARGV[22])
+
+local function rebuild()
+  create()
+  if message.run_at and message.run_at > now then
+    redis.call('ZADD', DUE, message.run_at, id)
+    move('postponed')
+  else
+    move('rebuilt')
+  end
+end
+
+-- The answer, or nil once the record is back and to be claimed like any other.
+local function answer_missing()
+  local asked_at = redis.call('HGET', TOMB, 'at')
+  if asked_at then
+    redis.call('DEL', TOMB)
+    rebuild()
+    put('cancel_requested_at', tonumber(asked_at))
+    put('verdict_token', token_of_claim)
+    put('verdict', 'cancelled')
+    move('cancelled')
+    return { 'cancelled' }
+  end
+  if not forgotten(message.created_at) then return { 'final' } end
+  local grace = grace_left(nil, lease_of_claim)
+  if grace > 0 then return { 'live', grace } end
+  rebuild()
+end

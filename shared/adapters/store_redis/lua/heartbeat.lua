@@ -1,0 +1,39 @@
+-- uses: move message forgotten
+-- ARGV: 20 token  21 worker  22 lease (ms)
+local token, worker, lease = ARGV[20], ARGV[21], tonumber(ARGV[22])
+local WAITS = { queued = true, scheduled = true, retrying = true }
+
+enter()
+load()
+
+local function renewed()
+  local verdict = grace_left(job.made_in, lease) > 0 and 'hold' or 'ok'
+  if not job.cancel_requested_at then return { verdict, -1, -1 } end
+  local left = -1
+  if job.cancel_grace then left = math.max(0, job.cancel_requested_at + job.cancel_grace - now) end
+  return { verdict, job.cancel_requested_at, left }
+end
+
+if job.state == 'running' and job.token == token then
+  redis.call('ZADD', LEASES, now + lease, id)
+  return renewed()
+end
+
+if not job.state then
+  if not forgotten(message.created_at) then return { 'lost', -1, -1 } end
+  create()
+  put('made_in', nil) -- its history is not in this store: it obeys the grace
+  local asked_at = redis.call('HGET', TOMB, 'at')
+  if asked_at then put('cancel_requested_at', tonumber(asked_at)) end
+  redis.call('DEL', TOMB)
+  start(token, worker, lease, 'reasserted')
+  return renewed()
+end
+
+-- The record went back to before this attempt's claim: nobody else can have been let in since.
+if WAITS[job.state] and message.dispatch >= job.dispatch and grace_left(job.made_in, lease) > 0 then
+  if message.dispatch > job.dispatch then adopt() end
+  start(token, worker, lease, 'started')
+  return renewed()
+end
+return { 'lost', -1, -1 }

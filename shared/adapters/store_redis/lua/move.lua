@@ -1,0 +1,111 @@
+-- The record in hand and the one way to change its state.
+local OUTBOX_PATIENCE = 5000 -- a publisher at work confirms within it; then the sweeper publishes
+local NUMBERS = { 'revision', 'step', 'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all',
+  'crashes', 'losses', 'handed', 'number', 'run_at', 'retry_at', 'expires_at', 'started_at',
+  'attempt_at', 'cancel_requested_at', 'cancel_grace' }
+local WORDS = { 'state', 'token', 'worker', 'made_in', 'settled_token', 'settled', 'verdict_token',
+  'verdict', 'dead_reason', 'public_error' }
+
+local job = {}
+local writes = {}
+
+local function load()
+  job, writes = {}, {}
+  local words = redis.call('HMGET', JOB, unpack(WORDS))
+  if not words[1] then return end
+  for i, name in ipairs(WORDS) do job[name] = given(words[i]) end
+  local numbers = redis.call('HMGET', JOB, unpack(NUMBERS))
+  for i, name in ipairs(NUMBERS) do job[name] = tonumber(numbers[i] or '') end
+end
+
+local function put(name, value)
+  job[name] = value
+  writes[#writes + 1] = name
+  writes[#writes + 1] = value == nil and '' or value
+end
+
+local function save()
+  if #writes > 0 then redis.call('HSET', JOB, unpack(writes)) end
+  writes = {}
+end
+
+local function is_final()
+  return FINAL[job.state] == true
+end
+
+local function in_outbox()
+  return redis.call('ZSCORE', OUTBOX, id) ~= false
+end
+
+-- The message of the current dispatch must exist: somebody publishes it before `at`, or we do.
+local function need_message(at)
+  put('handed', 0)
+  redis.call('ZADD', OUTBOX, at, id)
+end
+
+local function new_dispatch(at)
+  put('dispatch', job.dispatch + 1)
+  need_message(at)
+end
+
+local function leave_indexes()
+  redis.call('ZREM', LEASES, id)
+  redis.call('ZREM', OUTBOX, id)
+  redis.call('ZREM', DUE, id)
+end
+
+-- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
+local function move(event, result)
+  local to = NEXT[(job.state or '') .. ' ' .. event]
+  if not to then error('illegal transition: ' .. (job.state or 'none') .. ' ' .. event) end
+  put('state', to)
+  put('step', job.step + 1)
+  put('revision', job.revision + 1)
+  if FINAL[to] then
+    put('finished_at', now)
+    put('retry_at', nil)
+    leave_indexes()
+  end
+  if to ~= 'running' then put('token', nil) end
+  save()
+  local seq = redis.call('HINCRBY', META, 'seq', 1)
+  local frame = frame_head('transition', seq, job.revision, job.step) .. ',"state":"' .. to
+    .. '","at":"' .. rfc3339(now) .. '","attempt":' .. job.attempt
+  if job.public_error and (to == 'retrying' or to == 'failed') then
+    frame = frame .. ',"error":' .. job.public_error
+  end
+  redis.call('XADD', STEPS, job.step .. '-0', 'state', to, 'at', now, 'frame', frame .. '}')
+  if result then frame = frame .. ',"result":' .. result end
+  announce('t', seq, job.revision, job.step, frame .. '}')
+end
+
+-- An attempt begins: number = attempts used over all lives + 1.
+local function start(token, worker, lease, event)
+  put('attempt', job.spent_all + 1)
+  put('token', token)
+  put('worker', worker)
+  put('attempt_at', now)
+  put('number', 0)
+  put('retry_at', nil)
+  put('error', nil)
+  put('public_error', nil)
+  if not job.started_at then put('started_at', now) end
+  redis.call('ZADD', LEASES, now + lease, id)
+  redis.call('ZREM', OUTBOX, id)
+  redis.call('ZREM', DUE, id)
+  move(event)
+end
+
+-- No attempt follows. `error` and `public` are JSON.
+local function give_up(reason, error, public)
+  if error then put('error', error) end
+  if public then put('public_error', public) end
+  put('dead_since', now)
+  put('dead_reason', reason)
+  move('gave_up')
+end
+
+local function reply(verdict, number)
+  return { verdict, number or 0, epoch, redis.call('HGETALL', JOB),
+    redis.call('LRANGE', ATTEMPTS, 0, -1), id }
+end

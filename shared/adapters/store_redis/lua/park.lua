@@ -1,0 +1,12 @@
+-- uses: move message
+-- ARGV: 20 error (JSON)  21 public error (JSON)
+enter()
+load()
+if not job.state then return 0 end
+if job.state == 'failed' and job.dispatch == message.dispatch then
+  return job.dead_reason == 'unknown_type' and 1 or 0
+end
+if is_final() or job.state == 'running' or message.dispatch < job.dispatch then return 0 end
+put('dispatch', message.dispatch)
+give_up('unknown_type', ARGV[20], ARGV[21])
+return 1

@@ -1,0 +1,122 @@
+"""From a hash in Redis, read flat, to a JobRecord."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
+from shared.contracts.lifecycle import State
+
+_NUMBERS = (
+    "type_version",
+    "priority",
+    "revision",
+    "step",
+    "dispatch",
+    "attempt",
+    "max_attempts",
+    "created_at",
+    "redrives",
+    "spent",
+    "crashes",
+    "losses",
+)
+_MAYBE_NUMBERS = (
+    "run_at",
+    "started_at",
+    "finished_at",
+    "expires_at",
+    "retry_at",
+    "cancel_requested_at",
+)
+_WORDS = ("type", "queue", "payload", "submitted_by")
+_MAYBE_WORDS = (
+    "result",
+    "error",
+    "public_error",
+    "progress",
+    "checkpoint",
+    "traceparent",
+    "key_hash",
+)
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """An attempt as `attempt.lua` files it."""
+
+    number: int
+    started_at: int
+    finished_at: int
+    outcome: Outcome
+    error: msgspec.Raw
+    worker: str
+
+
+_ended = msgspec.json.Decoder(_Ended)
+_labels = msgspec.json.Decoder(dict[str, str])
+
+
+def text(value: bytes) -> str:
+    """Read what Redis sent as text."""
+    return value.decode()
+
+
+def record(
+    tenant: str, job: str, epoch: str, flat: Sequence[bytes], ended: Sequence[bytes] = ()
+) -> JobRecord:
+    """Build the record from its hash (name, value, name, …) and its filed attempts."""
+    found = {
+        name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)
+    }
+    fields: dict[str, Any] = {name: int(found[name]) for name in _NUMBERS}
+    for name in _MAYBE_NUMBERS:
+        fields[name] = int(found[name]) if found.get(name) else None
+    for name in _WORDS:
+        fields[name] = found[name]
+    for name in _MAYBE_WORDS:
+        fields[name] = found.get(name) or None
+    return JobRecord(
+        id=job,
+        tenant=tenant,
+        epoch=epoch,
+        state=State(found["state"]),
+        labels=_labels.decode(found["labels"]),
+        dead_letter=_dead_letter(found),
+        attempts=(*map(_attempt, ended), *_running(found)),
+        **fields,
+    )
+
+
+def _dead_letter(found: dict[str, str]) -> DeadLetter | None:
+    if not found.get("dead_reason"):
+        return None
+    return DeadLetter(since=int(found["dead_since"]), reason=DeadLetterReason(found["dead_reason"]))
+
+
+def _attempt(entry: bytes) -> Attempt:
+    ended = _ended.decode(entry)
+    error = bytes(ended.error).decode()
+    return Attempt(
+        number=ended.number,
+        started_at=ended.started_at,
+        finished_at=ended.finished_at,
+        outcome=ended.outcome,
+        error=None if error == "null" else error,
+        worker=ended.worker,
+    )
+
+
+def _running(found: dict[str, str]) -> tuple[Attempt, ...]:
+    if found["state"] != State.RUNNING:
+        return ()
+    return (
+        Attempt(
+            number=int(found["attempt"]),
+            started_at=int(found["attempt_at"]),
+            finished_at=None,
+            outcome=None,
+            error=None,
+            worker=found["worker"],
+        ),
+    )

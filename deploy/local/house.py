@@ -207,7 +207,12 @@ class House:
             "WAYMARK_TOKEN_SECRET": keys.token_secret,
             "PYTHONUNBUFFERED": "1",
         }
-        return defaults | self._env | self.dev_env
+        ports = {
+            "WAYMARK_GATEWAY_PORT": str(self.ports.gateway),
+            "WAYMARK_NOTIFIER_PORT": str(self.ports.notifier),
+            "WAYMARK_WORKER_PORT": str(self.ports.worker),
+        }
+        return defaults | self._env | ports | self.dev_env
 
     def _seen(self) -> list[str]:
         """Return services that an earlier `up` started with larger numbers."""

@@ -8,6 +8,7 @@ import pytest
 from tests.architecture.sources import REPO, functions, length, lines, modules, name_of
 
 LONGEST_MODULE = 300
+LONGEST_TEST_MODULE = 400  # a suite tells one story and may take its time
 MEDIAN_MODULE = 100
 LONGEST_FUNCTION = 60
 NINE_OF_TEN_FUNCTIONS = 25
@@ -21,7 +22,7 @@ def test_no_module_is_longer_than_a_reader_s_patience() -> None:
 
 
 def test_no_test_module_is_longer_either() -> None:
-    files = [file for file in modules("tests") if lines(file) > LONGEST_MODULE]
+    files = [file for file in modules("tests") if lines(file) > LONGEST_TEST_MODULE]
 
     assert not [name_of(file) for file in files]
 

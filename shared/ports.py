@@ -1,6 +1,6 @@
 """What the services need of the world, as promises; `shared.adapters` keeps them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -118,25 +118,3 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds that only go forward."""
-
-
-class Deliveries(Protocol):
-    """A queue read without Dramatiq: the archivist's."""
-
-    def __aiter__(self) -> AsyncIterator["DeadLetterDelivery"]:
-        """Yield what arrives; reconnects by itself."""
-
-
-class DeadLetterDelivery(Protocol):
-    """One message from the dead-letter queue, not yet settled."""
-
-    body: bytes
-    broker_reason: (
-        str | None
-    )  # first x-death reason: "rejected", "delivery_limit", "expired" …
-
-    async def ack(self) -> None:
-        """Done with it."""
-
-    async def requeue(self) -> None:
-        """Give it back, to be delivered again."""

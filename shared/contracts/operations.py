@@ -6,7 +6,7 @@ operation again changes nothing more and gets the first answer. Times and durati
 """
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from shared.contracts.answers import (
     Archived,
@@ -24,6 +24,8 @@ from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
 
 A = TypeVar("A", covariant=True)
+
+PLATFORM_TENANT: Final = "_platform"  # nobody's: no tenant can have this name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +260,20 @@ class Archive(Operation[Archived]):
 
     message: RunJob
     delivery_limit: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepUndecodable(Operation[bool]):
+    """Keep a dead-lettered message that nobody can decode, for an operator; tenant `_platform`.
+
+    `digest` (of the body, hex) is the operation's id. `body` may be cut short, `size` (bytes) is
+    the whole. False: it was kept already. The newest 1,000 are kept.
+    """
+
+    digest: str
+    body: bytes
+    size: int
+    why: str
 
 
 # --- the stream's

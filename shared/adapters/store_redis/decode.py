@@ -153,5 +153,6 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Tick: _ticked,
     ops.Sweep: _swept,
     ops.Archive: _archived,
+    ops.KeepUndecodable: _said,
     ops.Locate: _located,
 }

@@ -11,7 +11,7 @@ from shared.adapters.store_redis import keys
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 
-Argument = str | int
+Argument = str | int | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +136,8 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ops.Tick: lambda op: _about_tenant("tick", op, op.lease),
     ops.Sweep: lambda op: _about_tenant("sweep", op, op.limit),
     ops.Archive: lambda op: _about_message("archive", op, int(op.delivery_limit)),
+    ops.KeepUndecodable: lambda op: _about_tenant(
+        "keep_undecodable", op, op.digest, op.body, op.size, op.why
+    ),
     ops.Locate: lambda op: _about_job("locate", op, op.after_step),
 }

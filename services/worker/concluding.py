@@ -110,5 +110,3 @@ def _failed(problem: Problem, raised: Raised | None, facts: Facts, uniform: Unif
         fault=problem.render(retryable=False, code=way.code),
         reason=way.reason,
     )
-
-

@@ -71,7 +71,7 @@ class Executor:
         """Do all that the message asks and return how it is settled.
 
         Raises:
-            SlotSilent: the zygote cannot be trusted any more; the worker must end.
+            SlotSilentError: the zygote cannot be trusted any more; the worker must end.
         """
         tools = self._tools
         if not delivery.alive:
@@ -159,5 +159,3 @@ def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
         time_limit=entry.limits.time_limit_seconds,
         sent_at=attempt.sent_at,
     )
-
-

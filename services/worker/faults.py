@@ -69,11 +69,7 @@ def of_exception(raised: Raised) -> Problem:
 
 def of_death(died: Died) -> Problem:
     """Describe a slot that ended without a word and without being told to."""
-    how = (
-        f"signal {died.signal}"
-        if died.signal is not None
-        else f"exit status {died.exit_code}"
-    )
+    how = f"signal {died.signal}" if died.signal is not None else f"exit status {died.exit_code}"
     text = f"The job's process died ({how}, peak memory {died.peak_rss // _MIB} MiB)."
     return _ours(CRASHED, text, "Crash", Outcome.CRASHED)
 
@@ -104,7 +100,9 @@ _OUR_TEXTS: Final = {
 
 
 def _public_text(raised: Raised) -> str | None:
-    return raised.message[:_LONGEST_MESSAGE] if raised.kind == "fail" else _OUR_TEXTS.get(raised.kind)
+    return (
+        raised.message[:_LONGEST_MESSAGE] if raised.kind == "fail" else _OUR_TEXTS.get(raised.kind)
+    )
 
 
 def _ours(code: str, text: str, kind: str, outcome: Outcome) -> Problem:

@@ -92,7 +92,9 @@ class Stubborn:
                     self._publisher.publish(message)
             except (BrokerUnavailable, Unroutable) as fault:
                 tries += 1
-                log.warning("publish_not_confirmed", job_id=message.job, tries=tries, why=str(fault))
+                log.warning(
+                    "publish_not_confirmed", job_id=message.job, tries=tries, why=str(fault)
+                )
             else:
                 return True
             if give_up():

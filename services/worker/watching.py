@@ -19,7 +19,7 @@ KILL_SECONDS: Final = 10.0  # a killed slot that says nothing for so long has lo
 log = structlog.get_logger()
 
 
-class SlotSilent(Exception):
+class SlotSilentError(Exception):
     """A killed slot was never reported dead: its zygote cannot be trusted any more."""
 
 
@@ -69,7 +69,7 @@ class Watch:
         """Return when the attempt has ended and its process is gone.
 
         Raises:
-            SlotSilent: it was killed and nothing was heard for 10 s.
+            SlotSilentError: it was killed and nothing was heard for 10 s.
         """
         while True:
             event = self._slot.next_event(POLL_SECONDS)
@@ -86,7 +86,7 @@ class Watch:
     def _press(self, now: float) -> None:
         if self._killed_at is not None:
             if now >= self._killed_at + KILL_SECONDS:
-                raise SlotSilent
+                raise SlotSilentError
             return
         if self._mailbox.lost:
             self._kill(Why.LOST, now)

@@ -1,0 +1,32 @@
+"""`python -m services.worker [--queues a,b]`: runs jobs until told to stop."""
+
+import argparse
+import sys
+
+from services.worker.settings import WorkerSettings
+from services.worker.wiring import build, make_slots
+from shared.runtime import logs
+from shared.runtime.serving import listen
+from shared.runtime.shutdown import Shutdown
+
+
+def main() -> int:
+    """Return the exit status: 0 after an ordered stop, 1 when the worker could not go on."""
+    parser = argparse.ArgumentParser(prog="python -m services.worker", description=__doc__)
+    parser.add_argument("--queues", help="serve these alone, separated by commas")
+    asked = parser.parse_args()
+    settings = WorkerSettings(**({"queues": asked.queues} if asked.queues else {}))
+    logs.configure("worker", settings.log_level)
+    listener = listen(settings.host, settings.worker_port, port_setting="WAYMARK_WORKER_PORT")
+    slots = make_slots(settings)
+    shutdown = Shutdown()
+    house = build(settings, slots)
+    shutdown.install()
+    house.start(listener)
+    in_order = house.stay(shutdown)
+    house.stop(shutdown, in_order=in_order)
+    return 0 if in_order else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Says every 5 s that this worker lives and what it can run, and looks who else does."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from services.worker.intake import Intake
+from services.worker.unknown import TypeWatch
+from shared.contracts.catalog import CatalogEntry, WorkerCard
+from shared.contracts.errors import StoreUnavailable
+from shared.ports import Registry
+from shared.runtime.pacing import pause
+
+INTERVAL_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class Announcer:
+    """The worker's entry in the registry; runs on the house loop."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        card: WorkerCard,
+        entries: Sequence[CatalogEntry],
+        types: TypeWatch,
+        intake: Intake,
+        *,
+        busy: Callable[[], int],
+    ) -> None:
+        """Describe it; `busy` says how many slots are."""
+        self._registry = registry
+        self._card = card
+        self._entries = entries
+        self._types = types
+        self._intake = intake
+        self._busy = busy
+        self._heard = False
+
+    async def run(self) -> None:
+        """Announce at once, and again every 5 s, for ever."""
+        while True:
+            await pause(INTERVAL_SECONDS if await self._announce() else RETRY_SECONDS)
+
+    async def forget(self) -> None:
+        """Take the entry out: the worker stops."""
+        try:
+            await self._registry.retire(self._card.id)
+        except StoreUnavailable as fault:
+            log.warning("worker_not_retired", why=str(fault))  # it is forgotten in 15 s anyway
+
+    async def _announce(self) -> bool:
+        card = msgspec.structs.replace(self._card, busy=self._busy())
+        try:
+            await self._registry.announce(card, self._entries)
+            self._types.seen({entry.type for entry in await self._registry.catalogue()})
+        except StoreUnavailable as fault:
+            log.warning("worker_not_announced", why=str(fault))
+            self._heard = False
+            self._intake.store_failed()
+            return False
+        if not self._heard:
+            self._heard = True
+            log.info("worker_announced", worker=card.id, types=card.types, queues=card.queues)
+        return True

@@ -1,0 +1,88 @@
+"""A whole worker: starts its parts in order, watches over them, stops them in order."""
+
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from starlette.applications import Starlette
+
+from services.worker import probes
+from services.worker.crew import Crew
+from services.worker.drain import Patience, drain
+from services.worker.heartbeat import Pulse
+from services.worker.house_loop import HouseLoop
+from services.worker.intake import Intake
+from services.worker.metrics import WorkerMetrics
+from services.worker.residents import Residents
+from services.worker.settings import WorkerSettings
+from services.worker.slots.terms import Slots
+from shared.adapters.store_redis import RedisStore
+from shared.runtime.probes import routes
+from shared.runtime.shutdown import Shutdown
+
+BOOT_SECONDS: Final = 15.0
+CLOSE_SECONDS: Final = 15.0
+JOIN_MS: Final = 2_000
+LOOK_SECONDS: Final = 0.5  # how late a dead zygote is noticed
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One worker process. `start`, then `stay` until told to stop, then `stop`."""
+
+    settings: WorkerSettings
+    crew: Crew
+    slots: Slots
+    intake: Intake
+    loop: HouseLoop
+    residents: Residents
+    pulse: Pulse
+    store: RedisStore
+    metrics: WorkerMetrics
+
+    def start(self, listener: socket.socket) -> None:
+        """Start everything; waits for neither Redis nor RabbitMQ. `listener` is the probes'."""
+        self.intake.store_failed()  # closed until the store has answered once
+        self.loop.start()
+        self.loop.call(self.residents.move_in(self._app(), listener), within=BOOT_SECONDS)
+        self.crew.start()
+        log.info("worker_started", slots=self.settings.slots, queues=list(self.crew.consumers))
+
+    def stay(self, shutdown: Shutdown) -> bool:
+        """Return when the worker has to stop; False when it cannot go on."""
+        while not shutdown.asked.wait(LOOK_SECONDS):
+            if self.crew.broken.is_set() or not self.slots.alive:
+                log.critical("zygote_gone")
+                return False
+        return True
+
+    def stop(self, shutdown: Shutdown, *, in_order: bool) -> None:
+        """Drain, then take everything down. Not `in_order`: nothing is waited for."""
+        seconds = self.settings.drain_seconds if in_order else 0.0
+        drain(
+            self.crew,
+            self.intake,
+            lambda: self.pulse.attempts,
+            Patience(seconds=seconds, hurried=shutdown.hurried.is_set),
+        )
+        self.crew.stop(timeout=JOIN_MS)
+        self.slots.close()
+        try:
+            self.loop.call(self.residents.move_out(), within=CLOSE_SECONDS)
+        except TimeoutError:
+            log.warning("house_did_not_close")
+        self.loop.stop()
+        self.store.close()
+        log.info("worker_stopped", in_order=in_order)
+
+    def _app(self) -> Starlette:
+        return Starlette(
+            routes=routes(
+                live=probes.live(self.crew, self.slots),
+                ready=probes.ready(self.crew, self.intake),
+                registry=self.metrics.registry,
+            )
+        )

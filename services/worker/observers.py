@@ -1,0 +1,58 @@
+"""What looks on while Dramatiq works; nothing here may matter to a job, see `broker.py`."""
+
+import structlog
+from dramatiq import Middleware
+from dramatiq.broker import Broker, MessageProxy
+
+from services.worker.consumer import Delivery
+from services.worker.metrics import WorkerMetrics
+
+
+class LogContext(Middleware):
+    """Puts the job's names into every log line of the thread that runs it."""
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """Bind them."""
+        del broker
+        if isinstance(message, Delivery):
+            job = message.job
+            structlog.contextvars.bind_contextvars(
+                job_id=job.job, type=job.type, dispatch=job.options.dispatch
+            )
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: object = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """Let them go."""
+        del broker, message, result, exception
+        structlog.contextvars.unbind_contextvars("job_id", "type", "dispatch")
+
+
+class SlotGauge(Middleware):
+    """Counts the slots that are busy."""
+
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        """Count on `metrics`."""
+        self._metrics = metrics
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        """One more."""
+        del broker, message
+        self._metrics.slots_busy.inc()
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: object = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        """One less."""
+        del broker, message, result, exception
+        self._metrics.slots_busy.dec()

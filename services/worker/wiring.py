@@ -1,0 +1,206 @@
+"""Builds a worker out of its parts; the only place here that makes adapters."""
+
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from services.worker.announce import Announcer
+from services.worker.broker import WaymarkBroker
+from services.worker.claiming import Claims, Identity
+from services.worker.crew import Crew
+from services.worker.execute import Executor, Tools
+from services.worker.heartbeat import Pulse
+from services.worker.house import House
+from services.worker.house_loop import HouseLoop, LoopPublisher
+from services.worker.intake import Intake
+from services.worker.metrics import WorkerMetrics
+from services.worker.nudges import Nudges
+from services.worker.residents import Households, Residents
+from services.worker.settings import OUR_JOBS, WorkerSettings
+from services.worker.settling import Settlements
+from services.worker.slots.client import ZygoteSlots
+from services.worker.slots.terms import Slots
+from services.worker.stubborn import Stubborn
+from services.worker.unknown import TypeWatch, UnknownTypes
+from shared.adapters.publisher_pika import PikaPublisher
+from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore
+from shared.contracts.catalog import CatalogEntry, WorkerCard
+
+_MS: Final = 1000
+
+
+def make_slots(settings: WorkerSettings) -> Slots:
+    """Start the zygote; before any thread is, because it is forked."""
+    return ZygoteSlots((OUR_JOBS, *settings.jobs), lease=settings.lease_ms / _MS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What every other part stands on."""
+
+    settings: WorkerSettings
+    slots: Slots
+    entries: list[CatalogEntry]
+    queues: tuple[str, ...]
+    card: WorkerCard
+    metrics: WorkerMetrics
+    intake: Intake
+    loop: HouseLoop
+    store: RedisStore
+    aio_store: AsyncRedisStore
+    registry: RedisRegistry
+    publisher: PikaPublisher
+    types: TypeWatch
+
+
+def build(settings: WorkerSettings, slots: Slots) -> House:
+    """Return the worker, not yet started.
+
+    Raises:
+        SystemExit: status 1 with one line on stderr; the loaded types cannot be served.
+    """
+    ground = _ground(settings, slots)
+    stubborn = Stubborn(ground.store, LoopPublisher(ground.publisher, ground.loop), ground.intake)
+    identity = Identity(worker=ground.card.id, lease_ms=settings.lease_ms)
+    claims = Claims(stubborn, ground.intake, identity, ground.metrics, monotonic=time.monotonic)
+    pulse = Pulse(
+        ground.aio_store,
+        slots,
+        claims.renewal,
+        ground.metrics,
+        interval=settings.heartbeat_ms / _MS,
+        default_grace=settings.cancel_grace_seconds,
+        monotonic=time.monotonic,
+    )
+    crew = _crew(ground, _executor(ground, stubborn, claims, pulse))
+    return House(
+        settings=settings,
+        crew=crew,
+        slots=slots,
+        intake=ground.intake,
+        loop=ground.loop,
+        residents=_residents(ground, crew, pulse),
+        pulse=pulse,
+        store=ground.store,
+        metrics=ground.metrics,
+    )
+
+
+def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
+    entries = _servable(slots)
+    queues = settings.queues or tuple(sorted({entry.queue for entry in entries}))
+    card = _card(settings, entries, queues)
+    metrics = WorkerMetrics(CollectorRegistry())
+    metrics.expect(entries)
+    metrics.slots_total.set(settings.slots)
+    redis_url = settings.redis_url.get_secret_value()
+    return _Ground(
+        settings=settings,
+        slots=slots,
+        entries=entries,
+        queues=queues,
+        card=card,
+        metrics=metrics,
+        intake=Intake(),
+        loop=HouseLoop(),
+        store=RedisStore(redis_url),
+        aio_store=AsyncRedisStore(redis_url),
+        registry=RedisRegistry(redis_url),
+        publisher=PikaPublisher(
+            settings.amqp_url.get_secret_value(), name=f"waymark worker {card.id} publishing"
+        ),
+        types=TypeWatch(gone_after=settings.unknown_type_seconds, monotonic=time.monotonic),
+    )
+
+
+def _executor(ground: _Ground, stubborn: Stubborn, claims: Claims, pulse: Pulse) -> Executor:
+    return Executor(
+        Tools(
+            store=ground.store,
+            stubborn=stubborn,
+            slots=ground.slots,
+            heartbeats=pulse,
+            claims=claims,
+            settlements=Settlements(stubborn, claims, ground.intake),
+            unknown=UnknownTypes(stubborn, claims, ground.types),
+            intake=ground.intake,
+            metrics=ground.metrics,
+            types={entry.type: entry for entry in ground.entries},
+            monotonic=time.monotonic,
+        )
+    )
+
+
+def _crew(ground: _Ground, executor: Executor) -> Crew:
+    broker = WaymarkBroker(
+        ground.settings.amqp_url.get_secret_value(),
+        name=f"waymark worker {ground.card.id}",
+        intake=ground.intake,
+        metrics=ground.metrics,
+    )
+    for queue in ground.queues:
+        broker.serve(queue)
+    return Crew(broker, executor, slots=ground.settings.slots)
+
+
+def _residents(ground: _Ground, crew: Crew, pulse: Pulse) -> Residents:
+    settings = ground.settings
+    announcer = Announcer(
+        ground.registry,
+        ground.card,
+        ground.entries,
+        ground.types,
+        ground.intake,
+        busy=lambda: len(pulse.attempts),
+    )
+    return Residents(
+        Households(
+            publisher=ground.publisher,
+            store=ground.aio_store,
+            registry=ground.registry,
+            pulse=pulse,
+            announcer=announcer,
+            nudges=Nudges(settings.redis_url.get_secret_value(), ground.card.id, pulse.nudge),
+            intake=ground.intake,
+        ),
+        watchdog_seconds=settings.watchdog_seconds,
+        broke=lambda name: _give_up(crew, ground.metrics, name),
+    )
+
+
+def _give_up(crew: Crew, metrics: WorkerMetrics, resident: str) -> None:
+    metrics.faults.labels(resident).inc()
+    crew.broken.set()
+
+
+def _servable(slots: Slots) -> list[CatalogEntry]:
+    entries = list(slots.catalogue())
+    if not entries:
+        sys.exit("waymark: no job type is loaded: name a module in WAYMARK_JOBS")
+    threads = [entry.type for entry in entries if entry.isolation != "slot"]
+    if threads:
+        sys.exit(f"waymark: isolation='thread' is not built yet; use 'slot' for {threads}")
+    return entries
+
+
+def _card(
+    settings: WorkerSettings, entries: Sequence[CatalogEntry], queues: tuple[str, ...]
+) -> WorkerCard:
+    host, pid = socket.gethostname(), os.getpid()
+    return WorkerCard(
+        id=f"{host}-{pid}-{secrets.token_hex(3)}",
+        host=host,
+        pid=pid,
+        slots=settings.slots,
+        busy=0,
+        queues=queues,
+        types=tuple(entry.type for entry in entries),
+        started_at=time.time_ns() // 1_000_000,
+    )

@@ -53,8 +53,10 @@ class Raised:
     """The handler raised. `kind` says what of: how to go on is decided by `retry.py`.
 
     `kind`: "error", "fail" (`Fail`), "retry" (`Retry`, `after` in seconds or None), "soft_limit",
-    "cancelled" or "payload" (the payload does not fit the handler's signature).
-    `matched`: "retry_on", "never_on" or None, by the type's exception lists.
+    "cancelled", "shutdown" (the exception of a drain came out) or "payload" (the payload does not
+    fit the handler's signature).
+    `matched`: "retry_on", "never_on" or None, by the type's exception lists; an error that a
+    type's `retry_on` does not name is "never_on".
     """
 
     kind: str

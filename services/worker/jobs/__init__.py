@@ -1,0 +1,1 @@
+"""Our own job types: every module here is loaded by every worker."""

@@ -1,0 +1,93 @@
+"""A process and all its descendants, whatever session they moved to: find, stop, continue, kill.
+
+Complete because every slot is a subreaper: whoever loses its parent there becomes its child.
+"""
+
+import os
+import signal
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+_ROUNDS: Final = 10  # a walk misses whoever is being forked; nobody forks once all are stopped
+
+
+def children_by_parent() -> dict[int, list[int]]:
+    """Return the process ids of this machine under their parents'."""
+    families: dict[int, list[int]] = defaultdict(list)
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            parent = _parent_of(name)
+            if parent is not None:
+                families[parent].append(int(name))
+    return families
+
+
+def family_of(root: int) -> list[int]:
+    """Return `root` and its descendants, parents first."""
+    families = children_by_parent()
+    return list(_walk(root, families))
+
+
+def stop(root: int) -> list[int]:
+    """SIGSTOP the whole family; return it."""
+    stopped: list[int] = []
+    seen: set[int] = set()
+    for _ in range(_ROUNDS):
+        fresh = [pid for pid in family_of(root) if pid not in seen]
+        if not fresh:
+            break
+        for pid in fresh:
+            send(pid, signal.SIGSTOP)
+        seen.update(fresh)
+        stopped += fresh
+    return stopped
+
+
+def resume(root: int) -> None:
+    """SIGCONT the whole family, children first."""
+    for pid in reversed(family_of(root)):
+        send(pid, signal.SIGCONT)
+
+
+def kill(root: int) -> None:
+    """SIGKILL the whole family; stopped first, so that nobody is forked meanwhile."""
+    for pid in reversed(stop(root)):
+        send(pid, signal.SIGKILL)
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal; whoever is gone needs none."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return  # gone, or it took another user's rights and is out of reach
+
+
+def marked_with(mark: bytes) -> Iterator[int]:
+    """Yield the processes that were started with `mark` in their environment."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and mark in _read(f"/proc/{name}/environ").split(b"\0"):
+            yield int(name)
+
+
+def _walk(root: int, families: dict[int, list[int]]) -> Iterator[int]:
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        waiting += families.get(pid, ())
+
+
+def _parent_of(name: str) -> int | None:
+    # "pid (name) state ppid ...": the name may hold spaces and brackets
+    fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if fields else None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a thousand of them per walk
+            return file.read() or b""
+    except OSError:
+        return b""

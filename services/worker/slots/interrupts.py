@@ -1,0 +1,162 @@
+"""Raises a soft limit, a cancel or a shutdown in the handler: once, and in its own frames only.
+
+A signal that finds our own code at work waits until that is left; one that comes after the handler
+has returned is dropped. The reason travels in a frame, the signal only says that there is one.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Generator
+from types import FrameType
+from typing import Any, Final
+
+from services.worker.authoring.errors import Cancelled, Interruption, Shutdown, SoftTimeLimit
+
+SIGNAL: Final = signal.SIGRTMIN + 7  # unlikely to be anybody else's
+REASONS: Final[dict[str, type[Interruption]]] = {
+    "soft_limit": SoftTimeLimit,
+    "cancelled": Cancelled,
+    "shutdown": Shutdown,
+}
+_OURS: Final = "services.worker.slots."
+
+Fetch = Callable[[], list[str]]
+
+
+class Guard:
+    """Stands between the signal and the handler; for the main thread of a slot alone.
+
+    `depth` > 0 while our own code runs inside the handler; whoever raised it calls `poll` after.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        """Get the reasons that have arrived from `fetch`, which must not block."""
+        self.depth = 0
+        self.pending: Interruption | None = None
+        self.cancelled = False
+        self.raised = False
+        self._fetch = fetch
+        self._open = False
+        self._told = False
+        self._busy = False
+        self._cancel_task: Callable[[], None] | None = None
+        self._stepping = False
+
+    def open(self) -> None:
+        """Begin: from here on an interruption may be raised.
+
+        Raises:
+            Interruption: one has arrived already.
+        """
+        self._open = True
+        self._collect()
+        self.poll()
+
+    def shut(self) -> None:
+        """End: nothing is raised any more."""
+        self._open = False
+
+    def poll(self) -> None:
+        """Raise what was held back.
+
+        Raises:
+            Interruption: once in an attempt.
+        """
+        if self._open and self.pending is not None and self.depth == 0:
+            raise self._take()
+
+    def on_signal(self, _number: int, frame: FrameType | None) -> None:
+        """Handle the signal: raise, or remember it for `poll`."""
+        if not self._open:
+            return  # it came too late; before the first frame `open` looks for itself
+        self._collect()
+        if self.pending is None or self.depth:
+            return
+        if self._cancel_task is not None and not self._stepping:
+            self._cancel_task()
+        elif frame is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
+            # Right before the handler's first frame or after its last: look again in a moment.
+            signal.raise_signal(SIGNAL)
+        else:
+            raise self._take()
+
+    async def relay(self, coroutine: Coroutine[Any, Any, object]) -> object:
+        """Await a handler; an interruption that finds it waiting is raised where it waits."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - says so to the type checker
+
+        def cancel() -> None:
+            if self.pending is not None:
+                task.cancel()
+
+        self._cancel_task = lambda: loop.call_soon_threadsafe(cancel) and None
+        try:
+            self.open()
+            return await _Relayed(self, coroutine, task)
+        finally:
+            self.shut()
+            self._cancel_task = None
+            coroutine.close()
+
+    def step(self, resume: Callable[[], object]) -> object:
+        """Run the handler's coroutine to its next wait; during it a signal may raise."""
+        self._stepping = True
+        try:
+            return resume()
+        finally:
+            self._stepping = False
+
+    def translate(self, fault: BaseException, task: asyncio.Task[Any]) -> BaseException:
+        """Return what to throw into the coroutine: ours, when it was our cancel."""
+        if isinstance(fault, asyncio.CancelledError) and self.pending is not None:
+            task.uncancel()
+            return self._take()
+        return fault
+
+    def _collect(self) -> None:
+        if self._busy:
+            return  # a signal within a signal: the outer one is reading
+        self._busy = True
+        try:
+            for reason in self._fetch():
+                self.cancelled = self.cancelled or reason == "cancelled"
+                if not self._told:
+                    self._told = True
+                    self.pending = REASONS[reason]()
+        finally:
+            self._busy = False
+
+    def _take(self) -> Interruption:
+        taken, self.pending = self.pending, None
+        assert taken is not None  # noqa: S101 - asked before
+        self.raised = True
+        return taken
+
+
+class _Relayed:
+    """An awaitable that drives a coroutine by hand, so that we choose what is thrown into it."""
+
+    def __init__(
+        self, guard: Guard, coroutine: Coroutine[Any, Any, object], task: asyncio.Task[Any]
+    ) -> None:
+        self._guard = guard
+        self._coroutine = coroutine
+        self._task = task
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        guard, coroutine = self._guard, self._coroutine
+        fault: BaseException | None = None
+        while True:
+            try:
+                if fault is None:
+                    waits_for = guard.step(lambda: coroutine.send(None))
+                else:
+                    thrown, fault = fault, None
+                    waits_for = guard.step(lambda thrown=thrown: coroutine.throw(thrown))
+            except StopIteration as stop:
+                return stop.value
+            try:
+                yield waits_for
+            except BaseException as caught:  # noqa: BLE001 - it is thrown on
+                fault = guard.translate(caught, self._task)

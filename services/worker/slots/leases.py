@@ -1,0 +1,56 @@
+"""The lease table: per slot, when its newest renewal was first sent. Memory shared by two processes.
+
+The worker writes, the zygote reads by its own clock: no message, so nothing to be stuck in a queue,
+and a worker that is stopped, cut off or gone simply stops writing.
+"""
+
+import mmap
+import os
+from typing import Final
+
+CELLS: Final = 1_024  # the most children a zygote can have
+_CELL: Final = 8  # bytes: an aligned double, which is written in one piece
+_IDLE: Final = 0.0
+_MARGIN_SECONDS: Final = 3.0  # PROTOCOL, Leases: lease - 3 s
+_SMALLEST_SHARE: Final = 0.2  # of a lease too short for that margin, as only tests have them
+
+
+def patience(lease: float) -> float:
+    """Return how old (seconds) a renewal may be before its slot may not run on."""
+    return max(lease - _MARGIN_SECONDS, lease * _SMALLEST_SHARE)
+
+
+class LeaseTable:
+    """Cells by slot index; times are seconds of CLOCK_MONOTONIC."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Map the table behind a file descriptor."""
+        self._map = mmap.mmap(descriptor, CELLS * _CELL)
+        self._view = memoryview(self._map)
+        self._cells = self._view.cast("d")
+
+    @staticmethod
+    def create() -> int:
+        """Return the file descriptor of a new, empty table."""
+        descriptor = os.memfd_create("waymark-leases", os.MFD_CLOEXEC)
+        os.ftruncate(descriptor, CELLS * _CELL)
+        return descriptor
+
+    def grant(self, slot: int, sent_at: float) -> None:
+        """Let a slot run on the strength of a claim or renewal first sent at `sent_at`."""
+        self._cells[slot] = max(sent_at, self._cells[slot])
+
+    def release(self, slot: int) -> None:
+        """Say that a slot runs nothing."""
+        self._cells[slot] = _IDLE
+
+    def is_stale(self, slot: int, now: float, patience_seconds: float) -> bool:
+        """Return whether a slot must not run on."""
+        sent_at = self._cells[slot]
+        return sent_at != _IDLE and now - sent_at > patience_seconds
+
+    def close(self) -> None:
+        """Unmap it."""
+        self._cells.release()
+        self._view.release()
+        self._map.close()

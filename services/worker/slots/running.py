@@ -1,0 +1,105 @@
+"""What `current()` gives inside a slot."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from services.worker.authoring.context import Current
+from services.worker.authoring.progress import Number, checked
+from services.worker.authoring.signature import ResultUnfit, encode_result
+from services.worker.slots.interrupts import Guard
+from services.worker.slots.reporting import Reporter
+from services.worker.slots.terms import Assignment
+from services.worker.slots.wire import LARGEST_CHECKPOINT, Checkpoint
+
+
+class Running(Current):
+    """One attempt under way in this process."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        *,
+        guard: Guard,
+        reporter: Reporter,
+        send: Callable[[Checkpoint], None],
+        now: datetime,
+    ) -> None:
+        """Speak to the worker through `reporter` and `send`; `now` is when the attempt started."""
+        self._assignment = assignment
+        self._guard = guard
+        self._put = reporter.put
+        self._send = send
+        self._started = now
+        self._main = threading.get_ident()
+
+    @property
+    def job_id(self) -> str:  # noqa: D102
+        return self._assignment.job
+
+    @property
+    def attempt(self) -> int:  # noqa: D102
+        return self._assignment.attempt
+
+    @property
+    def cancelled(self) -> bool:  # noqa: D102
+        return self._guard.cancelled
+
+    @property
+    def deadline(self) -> datetime | None:  # noqa: D102
+        limit = self._assignment.soft_time_limit or self._assignment.time_limit
+        return None if limit is None else self._started + timedelta(seconds=limit)
+
+    @property
+    def resume(self) -> Any:  # noqa: ANN401, D102
+        text = self._assignment.resume
+        return None if text is None else json.loads(text)
+
+    @property
+    def log(self) -> structlog.typing.FilteringBoundLogger:  # noqa: D102
+        logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("job").bind(
+            job_id=self.job_id, type=self._assignment.type, attempt=self.attempt
+        )
+        return logger
+
+    def progress(self, current: Number, total: Number | None = None, message: str = "") -> None:  # noqa: D102
+        if threading.get_ident() != self._main:
+            self._put(checked(current, total, message))
+            return
+        guard = self._guard
+        guard.depth += 1
+        try:
+            self._put(checked(current, total, message))
+        finally:
+            guard.depth -= 1
+        if guard.pending is not None:
+            guard.poll()
+
+    def checkpoint(self, data: object) -> None:  # noqa: D102
+        try:
+            text = encode_result(data)
+        except ResultUnfit as unfit:
+            problem = str(unfit).replace("result", "checkpoint", 1)
+            raise ValueError(problem) from None
+        size = len(text.encode())
+        if size > LARGEST_CHECKPOINT:
+            problem = f"a checkpoint has at most {LARGEST_CHECKPOINT} bytes of JSON, not {size}"
+            raise ValueError(problem)
+        if threading.get_ident() != self._main:
+            self._send(Checkpoint(text))
+            return
+        self._guard.depth += 1
+        try:
+            self._send(Checkpoint(text))
+        finally:
+            self._guard.depth -= 1
+        self._guard.poll()
+
+
+def started_now() -> datetime:
+    """Return the time of day, UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,36 @@
+"""Read the settings, build the gateway, serve it."""
+
+import sys
+
+from pydantic import ValidationError
+
+from services.gateway.settings import GatewaySettings
+from services.gateway.wiring import build
+from shared.runtime import logs
+from shared.runtime.serving import serve
+
+
+def main() -> None:
+    """Serve until told to stop.
+
+    Raises:
+        SystemExit: status 1 or 2, after one line that says which setting is wrong.
+    """
+    try:
+        settings = GatewaySettings()
+    except ValidationError as fault:
+        for wrong in fault.errors():
+            name = "_".join(str(part) for part in wrong["loc"]).upper() or "<settings>"
+            sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
+        sys.exit(2)
+    logs.configure("gateway", settings.log_level)
+    serve(
+        build(settings),
+        host=settings.host,
+        port=settings.gateway_port,
+        port_setting="WAYMARK_GATEWAY_PORT",
+    )
+
+
+if __name__ == "__main__":
+    main()

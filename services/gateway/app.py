@@ -1,0 +1,76 @@
+"""The ASGI app: routes, what wraps them, and how errors are answered."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from services.gateway import openapi
+from services.gateway.edge import Edge, on_http_error, on_waymark_error
+from services.gateway.parts import Parts
+from services.gateway.routes import docs, jobs, probes, tokens, types
+from shared.contracts.errors import WaymarkError
+from shared.runtime.probes import Probe
+
+LOCAL_ORIGINS: Final = r"https?://(localhost|127\.0\.0\.1)(:\d{1,5})?"
+_EXPOSED: Final = (
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Request-Id",
+)
+
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def build_app(
+    parts: Parts, *, ready: Mapping[str, Probe], origins: Sequence[str], lifespan: Lifespan
+) -> ASGIApp:
+    """Return the whole app; no `origins` means localhost's only, for development."""
+
+    @asynccontextmanager
+    async def live_with(_app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan():
+            yield
+
+    app = FastAPI(
+        title="Waymark",
+        version="1",
+        summary="Runs long jobs and shows their progress live.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=live_with,
+        redirect_slashes=False,
+        exception_handlers={WaymarkError: on_waymark_error, HTTPException: on_http_error},
+    )
+    jobs.add_routes(app, parts)
+    tokens.add_routes(app, parts)
+    types.add_routes(app, parts)
+    probes.add_routes(app, parts, ready=ready)
+    docs.add_routes(app)
+    openapi.complete(app)
+    edge = Edge(app, metrics=parts.metrics, most=parts.limits.concurrent_requests)
+    return CORSMiddleware(
+        edge,
+        allow_origins=origins,
+        allow_origin_regex=None if origins else LOCAL_ORIGINS,
+        allow_methods=["GET", "POST"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Prefer",
+            "Traceparent",
+            "Waymark-Tenant",
+            "X-Request-Id",
+        ],
+        expose_headers=_EXPOSED,
+    )

@@ -1,0 +1,146 @@
+"""The body of a request: read with a limit, and JSON in its strictest reading.
+
+Python's own parser takes NaN, Infinity, 1e999, lone surrogates and repeated keys; other readers
+down the road (Lua, JavaScript) do not, or read them differently. They stop here.
+"""
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Mapping
+from typing import Final, NoReturn
+
+from services.gateway.refusals import (
+    BadHeader,
+    BodyTimedOut,
+    BodyTooLarge,
+    NotAcceptedMediaType,
+    NotJson,
+    TooDeep,
+)
+
+READ_SECONDS: Final = 15.0
+MAX_DEPTH: Final = 32
+
+
+def check_json_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what is not plain application/json.
+
+    Raises:
+        NotAcceptedMediaType: another type, another charset than UTF-8, or a content encoding.
+    """
+    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != "application/json" or charset not in {"", "utf-8", "utf8"}:
+        raise NotAcceptedMediaType
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise NotAcceptedMediaType("A content encoding is not accepted: send the JSON as it is.")
+
+
+async def read_body(
+    stream: AsyncIterator[bytes], headers: Mapping[str, str], *, limit: int
+) -> bytes:
+    """Return the whole body, at most `limit` bytes, counted while it arrives.
+
+    Raises:
+        BodyTooLarge: it has more, or says so.
+        BodyTimedOut: it did not arrive within 15 s.
+        BadHeader: Content-Length is no number.
+    """
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal():
+        raise BadHeader("Content-Length is not a number.")
+    if int(declared) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in stream:
+                size += len(chunk)
+                if size > limit:
+                    raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+                chunks.append(chunk)
+    except TimeoutError as late:
+        raise BodyTimedOut from late
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def parse_json(body: bytes) -> object:
+    """Return the value of a JSON text.
+
+    Raises:
+        NotJson: not UTF-8, not JSON, a number beyond a double's range, a lone surrogate or an
+            object with the same key twice.
+        TooDeep: more than 32 levels.
+    """
+    try:
+        text = body.decode()
+        value: object = _decoder.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as fault:
+        raise TooDeep from fault
+    except UnicodeEncodeError as fault:
+        raise NotJson("The body is not JSON: a lone surrogate is no character.") from fault
+    except ValueError as fault:
+        raise NotJson(f"The body is not JSON: {_reason(fault)}") from fault
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(value)
+    return value
+
+
+def canonical(value: object) -> bytes:
+    """Return the one text of a JSON value, whatever the order of keys and white space was."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else _items(node))
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise TooDeep(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _items(node: object) -> list[object]:
+    return node if isinstance(node, list) else []
+
+
+def _reason(fault: ValueError) -> str:
+    if isinstance(fault, json.JSONDecodeError):
+        return f"{fault.msg} at line {fault.lineno} column {fault.colno}."
+    if isinstance(fault, UnicodeDecodeError):
+        return f"byte {fault.start} is not UTF-8."
+    return str(fault)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"an object has the key {twice[:64]!r} twice.")
+    return value
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:32]} is too large.")
+    return number
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number.")
+
+
+_decoder: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_number, parse_constant=_constant
+)

@@ -1,0 +1,118 @@
+"""The outermost layer: request ids, the last word on every error, what is counted, and shedding."""
+
+import re
+import time
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+import uuid_utils
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.metrics import Metrics
+from services.gateway.problems import framework_code, problem, respond
+from services.gateway.refusals import Overloaded
+from shared.contracts.errors import WaymarkError
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NOWHERE: Final = "(none)"  # the route of a path that has none
+
+log = structlog.get_logger()
+
+
+class Edge:
+    """Wraps the app. Everything that leaves it bears X-Request-Id; every error is a problem."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, most: int) -> None:
+        """Let at most `most` requests in at once."""
+        self._app = app
+        self._metrics = metrics
+        self._most = most
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        started = time.monotonic()
+        self._inside += 1
+        try:
+            await self._serve(exchange, scope, receive)
+        finally:
+            self._inside -= 1
+            method = scope["method"] if scope["method"] in _METHODS else "(other)"
+            route = getattr(scope.get("route"), "path", _NOWHERE)
+            self._metrics.answered(method, route, exchange.status, time.monotonic() - started)
+
+    async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
+        if self._inside > self._most:
+            answer = problem(Overloaded(), request_id=exchange.request_id)
+            await answer(scope, receive, exchange.send)
+            return
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception:
+            self._metrics.crashed()
+            log.exception("request_crashed", request_id=exchange.request_id)
+            if exchange.started:
+                raise
+            answer = problem(WaymarkError(), request_id=exchange.request_id)
+            await answer(scope, receive, exchange.send)
+
+
+class _Exchange:
+    """One request's id and what was answered."""
+
+    __slots__ = ("_header", "_send", "request_id", "started", "status")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        sent = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
+        text = sent.decode("latin-1")
+        self.request_id = text if _REQUEST_ID.fullmatch(text) else uuid_utils.uuid7().hex
+        self._header = (b"x-request-id", self.request_id.encode())
+        self._send = send
+        self.started = False
+        self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        scope["waymark.request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), self._header]
+        await self._send(message)
+
+
+def request_id(request: Request) -> str:
+    """Return the id that this request's answer bears."""
+    return str(request.scope["waymark.request_id"])
+
+
+async def on_waymark_error(request: Request, error: Exception) -> Response:
+    """Answer an error of ours."""
+    if not isinstance(error, WaymarkError):
+        raise error
+    answer = problem(error, request_id=request_id(request))
+    if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("error_without_mapping", code=error.code, request_id=request_id(request))
+    return answer
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an error that the framework came up with: 404, 405 and the like."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return respond(
+        HTTPStatus(error.status_code),
+        code=framework_code(error.status_code),
+        detail=f"{request.method} {request.url.path}: {error.detail}",
+        request_id=request_id(request),
+        headers=Headers(error.headers),
+    )

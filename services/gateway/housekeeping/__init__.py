@@ -1,0 +1,1 @@
+"""House-wide duties; whichever gateway holds the lease of one does it."""

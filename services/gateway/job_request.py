@@ -1,0 +1,128 @@
+"""What a client may say when it submits a job: the fields of POST /v1/jobs, checked. Pure.
+
+The payload is not checked here but by the schema of its type (`catalogue.py`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from services.gateway.fields import (
+    Broken,
+    Fields,
+    Rule,
+    a_moment,
+    a_name,
+    a_whole_number,
+    an_object,
+    seconds_as_ms,
+)
+from services.gateway.refusals import NotJson, PayloadTooLarge
+
+DEFAULT_PRIORITY: Final = 5
+MAX_PRIORITY: Final = 9
+MAX_ATTEMPTS: Final = 100  # each is several of the 1,000 steps a job may have
+MAX_DELAY_SECONDS: Final = 366 * 24 * 3600
+MAX_LABEL_VALUE: Final = 256  # characters
+TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+QUEUE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """A job as asked for; times and durations in ms, `payload` parsed."""
+
+    type: str
+    payload: Mapping[str, object]
+    queue: str | None
+    priority: int
+    delay: int | None
+    run_at: int | None
+    expires_at: int | None
+    labels: dict[str, str]
+    max_attempts: int | None
+
+
+_type: Final = a_name(TYPE)
+_queue: Final = a_name(QUEUE)
+_priority: Final = a_whole_number(0, MAX_PRIORITY)
+_attempts: Final = a_whole_number(1, MAX_ATTEMPTS)
+_delay: Final = seconds_as_ms(MAX_DELAY_SECONDS)
+
+
+def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobRequest:
+    """Return the request in a parsed body.
+
+    Raises:
+        Invalid: with a fault for each thing wrong.
+    """
+    fields = Fields(body)
+    type_name = fields.required("type", _type)
+    payload = fields.required("payload", an_object)
+    queue = fields.optional("queue", _queue)
+    priority = fields.optional("priority", _priority)
+    delay = fields.optional("delay_seconds", _delay)
+    run_at = fields.optional("run_at", a_moment)
+    expires_at = fields.optional("expires_at", a_moment)
+    labels = fields.optional("labels", _labels(max_labels))
+    max_attempts = fields.optional("max_attempts", _attempts)
+    if delay is not None and run_at is not None:
+        fields.fault("run_at", "Give delay_seconds or run_at, not both.")
+    if expires_at is not None and expires_at <= max(now_ms + (delay or 0), run_at or 0):
+        fields.fault("expires_at", "This is over before the job could start.")
+    fields.finish()
+    return JobRequest(
+        type=type_name or "",
+        payload=payload or {},
+        queue=queue,
+        priority=DEFAULT_PRIORITY if priority is None else priority,
+        delay=delay,
+        run_at=run_at,
+        expires_at=expires_at,
+        labels=labels or {},
+        max_attempts=max_attempts,
+    )
+
+
+class _Slice(msgspec.Struct):
+    payload: msgspec.Raw
+
+
+_slicer: Final = msgspec.json.Decoder(_Slice)
+
+
+def payload_text(body: bytes, *, limit: int) -> str:
+    """Return the exact text of the member `payload` of a body that `parse_json` has accepted.
+
+    Raises:
+        PayloadTooLarge: more than `limit` bytes.
+        NotJson: this second parser does not agree with the first.
+    """
+    try:
+        text = bytes(_slicer.decode(body).payload)
+    except msgspec.DecodeError as fault:
+        raise NotJson(f"The body is not JSON: {fault}") from fault
+    if len(text) > limit:
+        raise PayloadTooLarge(f"The payload is larger than {limit} bytes.")
+    return text.decode()
+
+
+def _labels(most: int) -> Rule[dict[str, str]]:
+    def rule(value: object) -> dict[str, str]:
+        labels = an_object(value)
+        if len(labels) > most:
+            raise Broken(f"There may be at most {most} labels.")
+        kept: dict[str, str] = {}
+        for name, text in labels.items():
+            if not LABEL.fullmatch(name):
+                raise Broken(f"The label name {name[:64]!r} must match {LABEL.pattern}.")
+            if not isinstance(text, str) or len(text) > MAX_LABEL_VALUE:
+                raise Broken(f"The label {name} must be a string up to {MAX_LABEL_VALUE}.")
+            kept[name] = text
+        return kept
+
+    return rule

@@ -1,0 +1,148 @@
+"""Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OUTCOMES: Final = ("accepted", "replayed", "conflict", "invalid", "too_large", "unavailable")
+DUTIES: Final = ("tick", "sweep", "archive")
+_FAST: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
+_HTTP: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+class Metrics:
+    """The gateway's numbers, in a registry of their own."""
+
+    def __init__(self) -> None:
+        """Everything starts at zero, and is there from the start."""
+        self.registry = CollectorRegistry()
+        self._http = Histogram(
+            "waymark_http_request_duration_seconds",
+            "From the request's head to the last byte of the answer.",
+            ("method", "route", "status"),
+            buckets=_HTTP,
+            registry=self.registry,
+        )
+        self._submissions = Counter(
+            "waymark_jobs_submissions_total",
+            "Submits by what became of them; queue is empty when none was decided.",
+            ("queue", "outcome"),
+            registry=self.registry,
+        )
+        self._submit = Histogram(
+            "waymark_jobs_submit_duration_seconds",
+            "From a checked request to a job that is safe.",
+            ("queue",),
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self._publish = Histogram(
+            "waymark_jobs_publish_duration_seconds",
+            "From handing a message over to the broker's confirm.",
+            ("result",),
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self._republished = Counter(
+            "waymark_jobs_republished_total",
+            "Messages that housekeeping published.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._lost = Counter(
+            "waymark_jobs_leases_lost_total",
+            "Attempts whose lease ran out.",
+            registry=self.registry,
+        )
+        self._dead = Counter(
+            "waymark_jobs_dead_letters_total",
+            "Messages taken from the dead-letter queue.",
+            ("verdict",),
+            registry=self.registry,
+        )
+        self._duty_done = Gauge(
+            "waymark_housekeeping_last_success_timestamp_seconds",
+            "When a duty was last done by this process; 0: never.",
+            ("duty",),
+            registry=self.registry,
+        )
+        self._duty_failed = Counter(
+            "waymark_housekeeping_failures_total",
+            "Rounds of a duty that failed.",
+            ("duty",),
+            registry=self.registry,
+        )
+        self._crashes = Counter(
+            "waymark_http_unexpected_errors_total",
+            "Requests answered with 500 because of a mistake of ours.",
+            registry=self.registry,
+        )
+        self._be_born()
+        self._cache: dict[tuple[str, str, int], Histogram] = {}
+
+    def _be_born(self) -> None:
+        for outcome in OUTCOMES:
+            self._submissions.labels("", outcome)
+        for result in ("confirmed", "failed"):
+            self._publish.labels(result)
+        for reason in ("outbox", "dead_letter"):
+            self._republished.labels(reason)
+        for verdict in ("ack", "publish", "publish_later", "undecodable"):
+            self._dead.labels(verdict)
+        for duty in DUTIES:
+            self._duty_done.labels(duty)
+            self._duty_failed.labels(duty)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; `route` is the template of its path."""
+        key = (method, route, status)
+        child = self._cache.get(key)
+        if child is None:
+            child = self._cache[key] = self._http.labels(method, route, str(status))
+        child.observe(seconds)
+
+    def crashed(self) -> None:
+        """Count a request that ended in a mistake of ours."""
+        self._crashes.inc()
+
+    def submitted(self, queue: str, outcome: str) -> None:
+        """Count a submit."""
+        self._submissions.labels(queue, outcome).inc()
+
+    def submit_took(self, queue: str, seconds: float) -> None:
+        """Observe a submit that was accepted."""
+        self._submit.labels(queue).observe(seconds)
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Observe a publish from its start to its confirm or failure."""
+        started = time.monotonic()
+        result = "failed"
+        try:
+            yield
+            result = "confirmed"
+        finally:
+            self._publish.labels(result).observe(time.monotonic() - started)
+
+    def republished(self, reason: str) -> None:
+        """Count a message that housekeeping published."""
+        self._republished.labels(reason).inc()
+
+    def leases_lost(self, count: int) -> None:
+        """Count attempts whose lease ran out."""
+        self._lost.inc(count)
+
+    def dead_letter(self, verdict: str) -> None:
+        """Count a message from the dead-letter queue."""
+        self._dead.labels(verdict).inc()
+
+    def duty_done(self, duty: str) -> None:
+        """Note that a round of a duty is done."""
+        self._duty_done.labels(duty).set_to_current_time()
+
+    def duty_failed(self, duty: str) -> None:
+        """Count a round of a duty that failed."""
+        self._duty_failed.labels(duty).inc()

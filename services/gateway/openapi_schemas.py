@@ -1,0 +1,230 @@
+"""The schemas of requests and answers, for the OpenAPI document."""
+
+from typing import Any
+
+from services.gateway.access import LONGEST_TTL_SECONDS, SUBMIT_TTL_SECONDS
+from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
+from services.gateway.job_request import (
+    DEFAULT_PRIORITY,
+    LABEL,
+    MAX_ATTEMPTS,
+    MAX_DELAY_SECONDS,
+    MAX_LABEL_VALUE,
+    MAX_PRIORITY,
+    QUEUE,
+    TYPE,
+)
+from shared.contracts.job import DeadLetterReason, Outcome
+from shared.contracts.lifecycle import State
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_FLAG: Schema = {"type": "boolean"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+_URI: Schema = {"type": "string", "format": "uri"}
+_ANY_OBJECT: Schema = {"type": "object"}
+_LABELS: Schema = {
+    "type": "object",
+    "propertyNames": {"pattern": f"^{LABEL.pattern}$"},
+    "additionalProperties": {"type": "string", "maxLength": MAX_LABEL_VALUE},
+}
+
+
+def named(*, max_token_jobs: int) -> dict[str, Schema]:
+    """Return every schema by its name."""
+    job = _job()
+    return {
+        "JobRequest": _job_request(),
+        "Job": _object(job),
+        "AcceptedJob": _object({**job, "access": _ref("Access")}),
+        "JobPage": _object(
+            {
+                "data": {"type": "array", "items": _ref("Job")},
+                "page": _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG}),
+            }
+        ),
+        "CancelRequest": _request(
+            {
+                "reason": {"type": ["string", "null"], "maxLength": LONGEST_REASON},
+                "grace_seconds": _seconds(LONGEST_GRACE_SECONDS),
+            }
+        ),
+        "TokenRequest": _token_request(max_token_jobs),
+        "Access": _object({"token": _TEXT, "expires_at": _TIME, "stream_url": _URI}),
+        "JobType": _job_type(),
+        "JobTypes": _object({"data": {"type": "array", "items": _ref("JobType")}}),
+        "Error": _error(),
+        "Problem": _problem(),
+    }
+
+
+def _job_request() -> Schema:
+    return _request(
+        {
+            "type": {"type": "string", "pattern": f"^{TYPE.pattern}$"},
+            "payload": {"type": "object", "description": "Fits the schema in /v1/types/{type}."},
+            "queue": {"type": ["string", "null"], "pattern": f"^{QUEUE.pattern}$"},
+            "priority": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": MAX_PRIORITY,
+                "default": DEFAULT_PRIORITY,
+            },
+            "delay_seconds": _seconds(MAX_DELAY_SECONDS),
+            "run_at": _MAYBE_TIME,
+            "expires_at": _MAYBE_TIME,
+            "labels": {**_LABELS, "type": ["object", "null"]},
+            "max_attempts": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": MAX_ATTEMPTS,
+            },
+        },
+        "type",
+        "payload",
+    )
+
+
+def _token_request(most: int) -> Schema:
+    return _request(
+        {
+            "jobs": {"type": ["array", "null"], "items": _TEXT, "minItems": 1, "maxItems": most},
+            "feed": {"type": ["boolean", "null"]},
+            "cancel": {"type": ["boolean", "null"]},
+            "ttl_seconds": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": LONGEST_TTL_SECONDS,
+                "default": SUBMIT_TTL_SECONDS,
+            },
+        }
+    )
+
+
+def _job() -> dict[str, Schema]:
+    return {
+        "id": {"type": "string", "format": "uuid"},
+        "type": _TEXT,
+        "queue": _TEXT,
+        "state": {"enum": [state.value for state in State]},
+        "final": _FLAG,
+        "revision": _COUNT,
+        "step": _COUNT,
+        "attempt": _COUNT,
+        "max_attempts": _COUNT,
+        "priority": _COUNT,
+        "payload": _ANY_OBJECT,
+        "result": {},
+        "error": _maybe(_ref("Error")),
+        "progress": {
+            "type": ["object", "null"],
+            "properties": {
+                "current": {"type": ["number", "null"]},
+                "total": {"type": ["number", "null"]},
+                "percent": {"type": ["number", "null"]},
+                "message": {"type": ["string", "null"]},
+                "updated_at": _TIME,
+            },
+        },
+        "labels": _LABELS,
+        "created_at": _TIME,
+        "run_at": _MAYBE_TIME,
+        "started_at": _MAYBE_TIME,
+        "finished_at": _MAYBE_TIME,
+        "expires_at": _MAYBE_TIME,
+        "submitted_by": _TEXT,
+        "retry_at": _MAYBE_TIME,
+        "cancel_requested_at": _MAYBE_TIME,
+        "dead_letter": _maybe(
+            _object({"since": _TIME, "reason": {"enum": [r.value for r in DeadLetterReason]}})
+        ),
+        "redrives": _COUNT,
+        "attempts": {"type": "array", "items": _attempt()},
+        "links": _object({"self": _URI, "events": _URI, "stream": _URI, "cancel": _URI}),
+    }
+
+
+def _attempt() -> Schema:
+    return _object(
+        {
+            "number": _COUNT,
+            "started_at": _TIME,
+            "finished_at": _MAYBE_TIME,
+            "outcome": {"enum": [*(outcome.value for outcome in Outcome), None]},
+            "error": _maybe(_ref("Error")),
+            "worker": _TEXT,
+        }
+    )
+
+
+def _job_type() -> Schema:
+    return _object(
+        {
+            "type": _TEXT,
+            "version": _COUNT,
+            "summary": _TEXT,
+            "queue": _TEXT,
+            "isolation": {"enum": ["slot", "thread"]},
+            "limits": _ANY_OBJECT,
+            "payload_schema": _ANY_OBJECT,
+            "result_schema": {"type": ["object", "null"]},
+            "workers": _COUNT,
+        }
+    )
+
+
+def _error() -> Schema:
+    return {
+        "type": "object",
+        "properties": {
+            "code": {"type": ["string", "null"]},
+            "message": {"type": ["string", "null"]},
+            "type": {"type": ["string", "null"]},
+            "retryable": {"type": ["boolean", "null"]},
+            "traceback": {"type": "string", "description": "Only with the scope operate."},
+        },
+    }
+
+
+def _problem() -> Schema:
+    fault = _object({"detail": _TEXT, "pointer": {"type": "string", "format": "json-pointer"}})
+    return _object(
+        {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": _COUNT,
+            "detail": _TEXT,
+            "code": _TEXT,
+            "request_id": _TEXT,
+            "retryable": _FLAG,
+            "errors": {"type": "array", "items": fault},
+        }
+    )
+
+
+def _object(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _request(properties: dict[str, Schema], *required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _seconds(most: int) -> Schema:
+    return {"type": ["number", "null"], "minimum": 0, "maximum": most}
+
+
+def _maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

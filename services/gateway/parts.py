@@ -1,0 +1,35 @@
+"""What the routes work with; built in `wiring.py`, and by tests with fakes."""
+
+from dataclasses import dataclass
+
+from services.gateway.access import TokenDesk
+from services.gateway.catalogue import Catalogue
+from services.gateway.gate import Gate
+from services.gateway.metrics import Metrics
+from services.gateway.render import Renderer
+from services.gateway.submit import Submission
+from shared.ports import AsyncJobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes."""
+
+    body: int
+    payload: int
+    labels: int
+    concurrent_requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The gateway without its HTTP."""
+
+    gate: Gate
+    store: AsyncJobStore
+    submission: Submission
+    catalogue: Catalogue
+    renderer: Renderer
+    desk: TokenDesk
+    metrics: Metrics
+    limits: Limits

@@ -1,0 +1,119 @@
+"""Error code → HTTP: the one mapping, and the RFC 9457 body every error is answered with."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from services.gateway.refusals import Refusal
+from shared.contracts.errors import WaymarkError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[Mapping[str, HTTPStatus]] = {
+    "not-json": HTTPStatus.BAD_REQUEST,
+    "bad-header": HTTPStatus.BAD_REQUEST,
+    "invalid-cursor": HTTPStatus.BAD_REQUEST,
+    "tenant-required": HTTPStatus.BAD_REQUEST,
+    "bad-request": HTTPStatus.BAD_REQUEST,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "invalid-token": HTTPStatus.UNAUTHORIZED,
+    "token-expired": HTTPStatus.UNAUTHORIZED,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "not-found": HTTPStatus.NOT_FOUND,
+    "job-not-found": HTTPStatus.NOT_FOUND,
+    "type-not-found": HTTPStatus.NOT_FOUND,
+    "method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
+    "job-already-final": HTTPStatus.CONFLICT,
+    "idempotency-in-flight": HTTPStatus.CONFLICT,
+    "body-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "payload-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported-media-type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "too-deep": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "validation-failed": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unknown-type": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "unknown-queue": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "idempotency-key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "catalogue-empty": HTTPStatus.SERVICE_UNAVAILABLE,
+    "temporarily-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
+    "store-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "broker-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_FRAMEWORK_CODES: Final = {
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body-too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "validation-failed",
+}
+_MUST_SAY_WHEN: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+_RETRY_AFTER_SECONDS: Final = 2  # both stores reconnect within about a second
+
+
+def framework_code(status: int) -> str:
+    """Return the code for an error status that the framework itself came up with."""
+    known = HTTPStatus(status)
+    return _FRAMEWORK_CODES.get(
+        known, "internal" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "bad-request"
+    )
+
+
+def problem(error: WaymarkError, *, request_id: str) -> Response:
+    """Return the response for an error; one without a mapping is internal and says nothing more."""
+    known = error.code in STATUS and error.code != "internal"
+    refusal = error if isinstance(error, Refusal) else None
+    status = STATUS[error.code] if known else HTTPStatus.INTERNAL_SERVER_ERROR
+    return respond(
+        status,
+        code=error.code if known else "internal",
+        detail=error.detail if known else "Something went wrong inside Waymark.",
+        request_id=request_id,
+        retryable=error.retryable,
+        retry_after=refusal.retry_after if refusal else None,
+        members={
+            "errors": [{"detail": f.detail, "pointer": f.pointer} for f in refusal.errors]
+            if refusal
+            else [],
+            **(refusal.extra if refusal else {}),
+        },
+    )
+
+
+def respond(
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    request_id: str,
+    retryable: bool = False,
+    retry_after: int | None = None,
+    members: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem document; `retry_after` in seconds, always there with 429 and 503."""
+    body = {
+        "type": f"urn:waymark:problem:{code}",
+        "title": code.replace("-", " ").capitalize(),
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+        "retryable": retryable,
+        "errors": [],
+        **(members or {}),
+    }
+    extra = dict(headers or {})
+    if retry_after is None and status in _MUST_SAY_WHEN:
+        retry_after = _RETRY_AFTER_SECONDS
+    if retry_after is not None:
+        extra["retry-after"] = str(retry_after)
+    if status == HTTPStatus.UNAUTHORIZED:
+        extra["www-authenticate"] = 'Bearer realm="waymark"'
+    if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
+        extra["connection"] = "close"  # what is left of the body is not read
+    return Response(msgspec.json.encode(body), status, extra, MEDIA_TYPE)

@@ -1,0 +1,172 @@
+"""What the gateway refuses, by name; `problems.py` gives each code its HTTP status.
+
+`errors` are faults with a JSON pointer; `extra` members stand in the problem as they are;
+`retry_after` is in seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shared.contracts.errors import WaymarkError
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a request; `pointer` is a JSON pointer into its body."""
+
+    detail: str
+    pointer: str
+
+
+class Refusal(WaymarkError):
+    """The request cannot be carried out."""
+
+    retry_after: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[Fault] = (),
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        """Keep what the problem will say."""
+        super().__init__(detail)
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+
+
+class NotJson(Refusal):
+    """The body is not JSON."""
+
+    code = "not-json"
+
+
+class BadHeader(Refusal):
+    """A header of the request is malformed."""
+
+    code = "bad-header"
+
+
+class BadCursor(Refusal):
+    """The cursor is none of this list's: start again without it."""
+
+    code = "invalid-cursor"
+
+
+class TenantRequired(Refusal):
+    """A platform key must name its tenant with Waymark-Tenant here."""
+
+    code = "tenant-required"
+
+
+class Unauthenticated(Refusal):
+    """Send a key that is known here: Authorization: Bearer wm_<id>_<secret>."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Refusal):
+    """This key or token does not allow that."""
+
+    code = "forbidden"
+
+
+class JobNotFound(Refusal):
+    """There is no such job."""
+
+    code = "job-not-found"
+
+
+class TypeNotFound(Refusal):
+    """There is no such job type."""
+
+    code = "type-not-found"
+
+
+class BodyTimedOut(Refusal):
+    """The body did not arrive in time."""
+
+    code = "request-timeout"
+    retryable = True
+
+
+class AlreadyFinal(Refusal):
+    """The job has ended already."""
+
+    code = "job-already-final"
+
+
+class InFlight(Refusal):
+    """The first request with this Idempotency-Key is still under way."""
+
+    code = "idempotency-in-flight"
+    retryable = True
+    retry_after: ClassVar[int | None] = 1
+
+
+class BodyTooLarge(Refusal):
+    """The body is too large."""
+
+    code = "body-too-large"
+
+
+class PayloadTooLarge(Refusal):
+    """The payload is too large: hand over a reference to the data instead."""
+
+    code = "payload-too-large"
+
+
+class NotAcceptedMediaType(Refusal):
+    """Send the body as application/json, without a content encoding."""
+
+    code = "unsupported-media-type"
+
+
+class TooDeep(Refusal):
+    """The JSON is nested too deeply."""
+
+    code = "too-deep"
+
+
+class Invalid(Refusal):
+    """The request has faults; `errors` points to each."""
+
+    code = "validation-failed"
+
+
+class UnknownType(Refusal):
+    """No worker has announced this job type."""
+
+    code = "unknown-type"
+
+
+class KeyReused(Refusal):
+    """This Idempotency-Key belongs to a request with another body."""
+
+    code = "idempotency-key-reused"
+
+
+class EmptyCatalogue(Refusal):
+    """No worker has announced a job type yet: try again in a moment."""
+
+    code = "catalogue-empty"
+    retryable = True
+    retry_after: ClassVar[int | None] = 5
+
+
+class Unavailable(Refusal):
+    """The job could not be handed over safely: try again."""
+
+    code = "temporarily-unavailable"
+    retryable = True
+    retry_after: ClassVar[int | None] = 2
+
+
+class Overloaded(Refusal):
+    """Too many requests are under way: try again in a moment."""
+
+    code = "overloaded"
+    retryable = True
+    retry_after: ClassVar[int | None] = 1

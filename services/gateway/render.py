@@ -1,0 +1,229 @@
+"""A job as clients see it (DESIGN, section 5). User data stays the JSON text it is."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from services.gateway.times import maybe_rfc3339, rfc3339
+from shared.contracts.job import Attempt, JobRecord
+from shared.contracts.lifecycle import State
+
+JSON: Final = "application/json"
+POLL_SECONDS: Final = 1  # of a job that may end at any moment
+LONGEST_POLL_SECONDS: Final = 60
+_NULL: Final = msgspec.Raw(b"null")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class DeadLetterView(msgspec.Struct):
+    """Since when and why a failed job waits for an operator."""
+
+    since: str
+    reason: str
+
+
+class AttemptView(msgspec.Struct):
+    """One run of the handler."""
+
+    number: int
+    started_at: str
+    finished_at: str | None
+    outcome: str | None
+    error: msgspec.Raw
+    worker: str
+
+
+class LinksView(msgspec.Struct):
+    """Where to go from here, absolute."""
+
+    self: str
+    events: str
+    stream: str
+    cancel: str
+
+
+class AccessView(msgspec.Struct):
+    """A browser token and where to use it."""
+
+    token: str
+    expires_at: str
+    stream_url: str
+
+
+class JobView(msgspec.Struct):
+    """The job of DESIGN section 5, to the letter."""
+
+    id: str
+    type: str
+    queue: str
+    state: str
+    final: bool
+    revision: int
+    step: int
+    attempt: int
+    max_attempts: int
+    priority: int
+    payload: msgspec.Raw
+    result: msgspec.Raw
+    error: msgspec.Raw
+    progress: msgspec.Raw
+    labels: dict[str, str]
+    created_at: str
+    run_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    expires_at: str | None
+    submitted_by: str
+    retry_at: str | None
+    cancel_requested_at: str | None
+    dead_letter: DeadLetterView | None
+    redrives: int
+    attempts: list[AttemptView]
+    links: LinksView
+
+
+class AcceptedView(JobView):
+    """The same with the browser token of a submit."""
+
+    access: AccessView
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Knows where the house is reached from outside."""
+
+    base_url: str
+    stream_url: str
+
+    @property
+    def events_base(self) -> str:
+        """Where the notifier's other routes are, made from the stream's address."""
+        return f"http{self.stream_url.removeprefix('ws').removesuffix('/v1/stream')}"
+
+    def links(self, job: str) -> LinksView:
+        """Return the links of a job."""
+        own = f"{self.base_url}/v1/jobs/{job}"
+        return LinksView(
+            self=own,
+            events=f"{self.events_base}/v1/jobs/{job}/events",
+            stream=self.stream_url,
+            cancel=f"{own}/cancel",
+        )
+
+    def job(self, record: JobRecord, *, operator: bool) -> JobView:
+        """Return the view of a record; `operator` sees the full errors."""
+        return JobView(**self._members(record, operator=operator))
+
+    def accepted(self, record: JobRecord, *, operator: bool, access: AccessView) -> AcceptedView:
+        """Return the view of a job just submitted."""
+        return AcceptedView(**self._members(record, operator=operator), access=access)
+
+    def _members(self, record: JobRecord, *, operator: bool) -> dict[str, Any]:
+        return {
+            "id": record.id,
+            "type": record.type,
+            "queue": record.queue,
+            "state": record.state.value,
+            "final": record.final,
+            "revision": record.revision,
+            "step": record.step,
+            "attempt": record.attempt,
+            "max_attempts": record.max_attempts,
+            "priority": record.priority,
+            "payload": _raw(record.payload),
+            "result": _raw(record.result),
+            "error": _raw(record.error if operator else record.public_error),
+            "progress": _raw(record.progress),
+            "labels": record.labels,
+            "created_at": rfc3339(record.created_at),
+            "run_at": maybe_rfc3339(record.run_at),
+            "started_at": maybe_rfc3339(record.started_at),
+            "finished_at": maybe_rfc3339(record.finished_at),
+            "expires_at": maybe_rfc3339(record.expires_at),
+            "submitted_by": record.submitted_by,
+            "retry_at": maybe_rfc3339(record.retry_at),
+            "cancel_requested_at": maybe_rfc3339(record.cancel_requested_at),
+            "dead_letter": DeadLetterView(
+                since=rfc3339(record.dead_letter.since), reason=record.dead_letter.reason.value
+            )
+            if record.dead_letter
+            else None,
+            "redrives": record.redrives,
+            "attempts": [_attempt(attempt, operator=operator) for attempt in record.attempts],
+            "links": self.links(record.id),
+        }
+
+
+def etag(record: JobRecord) -> str:
+    """Return the entity tag, quotes included."""
+    return f'"{record.epoch}-{record.revision}-{record.step}"'
+
+
+def poll_after(record: JobRecord, *, now_ms: int) -> int | None:
+    """Return in how many seconds a look is worth while; None for a job that has ended."""
+    if record.final:
+        return None
+    due = {State.SCHEDULED: record.run_at, State.RETRYING: record.retry_at}.get(record.state)
+    wait = -(-((due or now_ms) - now_ms) // 1000)
+    return min(max(POLL_SECONDS, wait), LONGEST_POLL_SECONDS)
+
+
+def respond(
+    view: msgspec.Struct,
+    record: JobRecord,
+    *,
+    now_ms: int,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return the response that shows one job."""
+    extra = {"etag": etag(record), "cache-control": "no-store", **(headers or {})}
+    wait = poll_after(record, now_ms=now_ms)
+    if wait is not None:
+        extra["retry-after"] = str(wait)
+    return Response(_encode(view), status, extra, JSON)
+
+
+def respond_json(
+    document: object, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return any other document."""
+    return Response(
+        _encode(document), status, {"cache-control": "no-store", **(headers or {})}, JSON
+    )
+
+
+def _attempt(attempt: Attempt, *, operator: bool) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        started_at=rfc3339(attempt.started_at),
+        finished_at=maybe_rfc3339(attempt.finished_at),
+        outcome=attempt.outcome.value if attempt.outcome else None,
+        error=_raw(attempt.error) if operator else _without_text(attempt.error),
+        worker=attempt.worker,
+    )
+
+
+def _without_text(error: str | None) -> msgspec.Raw:
+    # The record keeps an attempt's error for operators only: everybody else learns what kind
+    # of error it was, not what the handler or a library said.
+    if error is None:
+        return _NULL
+    full = json.loads(error)
+    return msgspec.Raw(
+        _encode(
+            {
+                "code": full.get("code"),
+                "message": None,
+                "type": None,
+                "retryable": full.get("retryable"),
+            }
+        )
+    )
+
+
+def _raw(text: str | None) -> msgspec.Raw:
+    return _NULL if text is None else msgspec.Raw(text.encode())

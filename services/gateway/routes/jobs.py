@@ -1,0 +1,133 @@
+"""/v1/jobs: submit, read, list, cancel."""
+
+import re
+import time
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+
+from services.gateway import openapi
+from services.gateway.bodies import check_json_headers, parse_json, read_body
+from services.gateway.cancel import cancel_job, check_cancellable, parse_cancel
+from services.gateway.credentials import Caller, Scope
+from services.gateway.idempotency import HEADER, idempotency_key
+from services.gateway.job_request import parse_job_request, payload_text
+from services.gateway.listing import parse_page_request, write_cursor
+from services.gateway.parts import Parts
+from services.gateway.problems import STATUS
+from services.gateway.read import read_job
+from services.gateway.refusals import Refusal
+from services.gateway.render import respond, respond_json
+from services.gateway.submit import Accepted
+from shared.contracts.operations import ListJobs
+
+_ROUTE: Final = "POST /v1/jobs"
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}")
+
+
+def add_routes(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of this noun."""
+
+    @app.post("/v1/jobs", status_code=202, **openapi.SUBMIT)
+    async def submit_job(request: Request) -> Response:
+        """Put a job on record and into the broker; 202 means it is safe."""
+        caller = parts.gate.caller(request.headers)
+        caller.demand(Scope.SUBMIT)
+        try:
+            accepted = await _submit(request, parts, caller)
+        except Refusal as refusal:
+            _count(refusal, parts)
+            raise
+        return _accepted(accepted, parts, caller)
+
+    @app.get("/v1/jobs", **openapi.LIST_JOBS)
+    async def list_jobs(request: Request) -> Response:
+        """List the tenant's jobs, newest first."""
+        caller = parts.gate.caller(request.headers)
+        caller.demand(Scope.READ)
+        page = parse_page_request(request.query_params, tenant=caller.tenant)
+        found = await parts.store.do(
+            ListJobs(tenant=caller.tenant, before=page.before, limit=page.limit)
+        )
+        cursor = None if found.next is None else write_cursor(found.next, tenant=caller.tenant)
+        operator = Scope.OPERATE in caller.scopes
+        link = f'<{parts.renderer.base_url}/v1/jobs?cursor={cursor}&limit={page.limit}>; rel="next"'
+        return respond_json(
+            {
+                "data": [parts.renderer.job(job, operator=operator) for job in found.jobs],
+                "page": {"next": cursor, "has_more": cursor is not None},
+            },
+            headers={"link": link} if cursor else None,
+        )
+
+    @app.get("/v1/jobs/{job}", **openapi.READ_JOB)
+    async def get_job(job: str, request: Request) -> Response:
+        """Read one job."""
+        caller = parts.gate.caller(request.headers)
+        record = await read_job(job, caller=caller, store=parts.store)
+        view = parts.renderer.job(record, operator=Scope.OPERATE in caller.scopes)
+        return respond(view, record, now_ms=_now_ms())
+
+    @app.post("/v1/jobs/{job}/cancel", **openapi.CANCEL_JOB)
+    async def post_cancel(job: str, request: Request) -> Response:
+        """Call a job off: 200 when it does not run, 202 when it does and has been told."""
+        caller = parts.gate.caller(request.headers)
+        check_cancellable(job, caller)
+        body = await _optional_body(request, parts)
+        operation = parse_cancel(body, job=job, tenant=caller.tenant)
+        cancelled = await cancel_job(operation, store=parts.store)
+        view = parts.renderer.job(cancelled.job, operator=Scope.OPERATE in caller.scopes)
+        status = 202 if cancelled.pending else 200
+        return respond(view, cancelled.job, now_ms=_now_ms(), status=status)
+
+
+async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
+    headers = request.headers
+    check_json_headers(headers)
+    body = await read_body(request.stream(), headers, limit=parts.limits.body)
+    parsed = parse_json(body)
+    wanted = parse_job_request(parsed, max_labels=parts.limits.labels, now_ms=_now_ms())
+    payload = payload_text(body, limit=parts.limits.payload)
+    key = idempotency_key(headers.get(HEADER), parsed, tenant=caller.tenant, route=_ROUTE)
+    operation = await parts.submission.plan(
+        wanted, payload, caller=caller, traceparent=_traceparent(headers.get("traceparent"))
+    )
+    return await parts.submission.accept(operation, key)
+
+
+def _accepted(accepted: Accepted, parts: Parts, caller: Caller) -> Response:
+    job = accepted.job
+    view = parts.renderer.accepted(
+        job,
+        operator=Scope.OPERATE in caller.scopes,
+        access=parts.desk.for_job(job.tenant, job.id),
+    )
+    headers = {"location": view.links.self}
+    if accepted.replayed:
+        headers["idempotent-replayed"] = "true"
+    return respond(view, job, now_ms=_now_ms(), status=202, headers=headers)
+
+
+async def _optional_body(request: Request, parts: Parts) -> object:
+    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
+    if not body:
+        return {}
+    check_json_headers(request.headers)
+    return parse_json(body)
+
+
+def _count(refusal: Refusal, parts: Parts) -> None:
+    # what `submit.py` refuses it has counted itself, with the queue
+    outcome = {400: "invalid", 413: "too_large", 415: "invalid", 422: "invalid"}.get(
+        STATUS[refusal.code]
+    )
+    if outcome and refusal.code != "idempotency-key-reused":
+        parts.metrics.submitted("", outcome)
+
+
+def _traceparent(header: str | None) -> str | None:
+    return header if header and _TRACEPARENT.fullmatch(header) else None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

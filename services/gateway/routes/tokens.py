@@ -1,0 +1,34 @@
+"""/v1/tokens: browser tokens, for jobs or for the tenant's feed."""
+
+from fastapi import FastAPI, Request, Response
+
+from services.gateway import openapi
+from services.gateway.bodies import check_json_headers, parse_json, read_body
+from services.gateway.credentials import Scope
+from services.gateway.parts import Parts
+from services.gateway.render import respond_json
+from services.gateway.token_request import check_jobs_exist, parse_token_request
+
+
+def add_routes(app: FastAPI, parts: Parts) -> None:
+    """Add the routes of this noun."""
+
+    @app.post("/v1/tokens", status_code=201, **openapi.MINT_TOKEN)
+    async def mint_token(request: Request) -> Response:
+        """Mint a token that a page may watch, read and perhaps cancel with."""
+        caller = parts.gate.caller(request.headers)
+        caller.demand(Scope.READ)
+        check_json_headers(request.headers)
+        body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
+        wanted = parse_token_request(parse_json(body))
+        if wanted.cancel:
+            caller.demand(Scope.SUBMIT, Scope.OPERATE)
+        await check_jobs_exist(wanted.jobs, tenant=caller.tenant, store=parts.store)
+        access = parts.desk.issue(
+            caller.tenant,
+            jobs=wanted.jobs,
+            feed=wanted.feed,
+            cancel=wanted.cancel,
+            ttl_seconds=wanted.ttl_seconds,
+        )
+        return respond_json(access, status=201)

@@ -1,0 +1,55 @@
+"""Everything the gateway can be told from outside."""
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from shared.runtime.settings import CommonSettings
+
+
+class GatewaySettings(CommonSettings):
+    """WAYMARK_<NAME> of each field; sizes in bytes."""
+
+    gateway_port: int = Field(default=8000, ge=0, le=65_535)
+    notifier_port: int = Field(default=8001, ge=0, le=65_535)
+    url: str = ""  # the gateway as clients reach it; links start with it
+    stream_url: str = ""  # the notifier's stream as browsers reach it: ws(s)://…/v1/stream
+    token_secret: SecretStr = Field(min_length=32)  # signs browser tokens; the notifier's too
+    keys_file: Path | None = None
+    origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
+
+    body_limit: int = Field(default=1024 * 1024, ge=1024)
+    payload_limit: int = Field(default=256 * 1024, ge=64)
+    max_labels: int = Field(default=16, ge=0)
+    max_concurrent_requests: int = Field(default=1000, ge=1)
+
+    @model_validator(mode="after")
+    def _url_is_absolute(self) -> Self:
+        for name, schemes in (("url", {"http", "https"}), ("stream_url", {"ws", "wss"})):
+            value = getattr(self, name)
+            if value and urlsplit(value).scheme not in schemes:
+                raise ValueError(f"{name} must start with {' or '.join(sorted(schemes))}://")
+        return self
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach the gateway, without a slash at the end."""
+        return (self.url or f"http://{_dialable(self.host)}:{self.gateway_port}").rstrip("/")
+
+    @property
+    def public_stream_url(self) -> str:
+        """Where browsers reach the stream."""
+        return self.stream_url or f"ws://{_dialable(self.host)}:{self.notifier_port}/v1/stream"
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins of WAYMARK_ORIGINS."""
+        return tuple(part.strip() for part in self.origins.split(",") if part.strip())
+
+
+def _dialable(host: str) -> str:
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,182 @@
+"""2 · A job comes in: on record first, then in the broker, then 202.
+
+What can happen between the two is PROTOCOL's business: the outbox entry that the record was
+written with is published by the sweeper, whatever becomes of this process.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
+import structlog
+import uuid_utils
+
+from services.gateway.catalogue import Catalogue, JobType, check_payload
+from services.gateway.credentials import Caller
+from services.gateway.job_request import JobRequest
+from services.gateway.metrics import Metrics
+from services.gateway.refusals import InFlight, KeyReused, Unavailable
+from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
+from shared.contracts.commands import RunJob
+from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
+from shared.contracts.job import JobRecord
+from shared.contracts.operations import Cancel, Confirm, IdempotencyKey, Submit
+from shared.ports import AsyncJobStore, CommandPublisher
+
+BUDGET_SECONDS = 2.7  # an outage is answered within 3 s
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job that is safe; `replayed`: its Idempotency-Key was known."""
+
+    job: JobRecord
+    replayed: bool
+
+
+class Submission:
+    """Accepts jobs."""
+
+    def __init__(
+        self,
+        *,
+        store: AsyncJobStore,
+        publisher: CommandPublisher,
+        catalogue: Catalogue,
+        metrics: Metrics,
+    ) -> None:
+        """Keep the parts it works with."""
+        self._store = store
+        self._publisher = publisher
+        self._catalogue = catalogue
+        self._metrics = metrics
+
+    async def plan(
+        self, request: JobRequest, payload: str, *, caller: Caller, traceparent: str | None
+    ) -> Submit:
+        """Check a request against the catalogue and return the operation it asks for.
+
+        Raises:
+            Refusal: an unknown type or queue, a payload that does not fit, an empty catalogue.
+        """
+        job_type = await self._catalogue.find(request.type)
+        if request.queue is not None:
+            await self._catalogue.check_queue(request.queue)
+        check_payload(job_type, request.payload)
+        return _operation(request, payload, job_type, caller, traceparent)
+
+    async def accept(self, operation: Submit, key: IdempotencyKey | None) -> Accepted:
+        """Put a job on record and into the broker, or say honestly that it is not safe.
+
+        Raises:
+            Unavailable: within 3 s. `job_id` in it: the record exists, and the same key publishes
+                the same job again; `withdrawn`: it was called off.
+            InFlight, KeyReused: what the Idempotency-Key is bound to.
+        """
+        started = time.monotonic()
+        deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
+        try:
+            accepted = await self._accept(replace(operation, key=key), deadline)
+        except (Unavailable, StoreUnavailable):
+            self._metrics.submitted(operation.queue, "unavailable")
+            raise
+        except (InFlight, KeyReused):
+            self._metrics.submitted(operation.queue, "conflict")
+            raise
+        self._metrics.submitted(operation.queue, "replayed" if accepted.replayed else "accepted")
+        self._metrics.submit_took(operation.queue, time.monotonic() - started)
+        return accepted
+
+    async def _accept(self, operation: Submit, deadline: float) -> Accepted:
+        try:
+            async with asyncio.timeout_at(deadline):
+                answer = await self._store.do(operation)
+        except TimeoutError as late:
+            raise Unavailable from late
+        job = _job(answer)
+        if answer.verdict is SubmitVerdict.REPLAYED:
+            return Accepted(job, replayed=True)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._publish(job)
+        except (BrokerUnavailable, Unroutable, TimeoutError) as fault:
+            return await self._withdraw(job, keyed=operation.key is not None, why=fault)
+        await self._confirm(job)
+        return Accepted(job, replayed=answer.verdict is SubmitVerdict.REPUBLISH)
+
+    async def _publish(self, job: JobRecord) -> None:
+        delay = delay_of(job, now_ms=time.time_ns() // 1_000_000)
+        with self._metrics.publishing():
+            if delay > 0:
+                await self._publisher.publish_later(RunJob.of(job), delay_ms=delay)
+            else:
+                await self._publisher.publish(RunJob.of(job))
+
+    async def _confirm(self, job: JobRecord) -> None:
+        # Before the 202: whoever repeats its key after it must not meet "in flight". Should the
+        # store be away just now, the job is safe all the same and the sweeper clears the entry.
+        try:
+            await self._store.do(Confirm(tenant=job.tenant, job=job.id, dispatch=job.dispatch))
+        except StoreUnavailable:
+            log.warning("confirm_not_recorded", job_id=job.id)
+
+    async def _withdraw(self, job: JobRecord, *, keyed: bool, why: BaseException) -> Accepted:
+        """Say what became of a job on record whose publish was not confirmed."""
+        log.warning("publish_not_confirmed", job_id=job.id, why=type(why).__name__, keyed=keyed)
+        if keyed:
+            detail = "The job is on record but not confirmed: repeat with the same key."
+            raise Unavailable(detail, extra={"job_id": job.id}) from why
+        verdict = CancelVerdict.NOT_FOUND
+        try:
+            answer = await self._store.do(
+                Cancel(
+                    tenant=job.tenant,
+                    job=job.id,
+                    reason="withdrawn: the broker did not confirm it",
+                    only_unconfirmed=True,
+                )
+            )
+            verdict = answer.verdict
+            if verdict is CancelVerdict.KEPT and answer.job is not None:
+                return Accepted(answer.job, replayed=False)  # it had arrived: a worker has it
+        except StoreUnavailable:
+            log.warning("job_not_withdrawn", job_id=job.id)
+        withdrawn = verdict is CancelVerdict.CANCELLED
+        raise Unavailable(extra={"job_id": job.id, "withdrawn": withdrawn}) from why
+
+
+def delay_of(job: JobRecord, *, now_ms: int) -> int:
+    """Return for how long (ms) the message of a job has to wait on the ladder; 0: it goes now."""
+    return 0 if job.run_at is None else max(0, job.run_at - now_ms)
+
+
+def _job(answer: Submitted) -> JobRecord:
+    if answer.verdict is SubmitVerdict.IN_FLIGHT:
+        raise InFlight
+    if answer.verdict is SubmitVerdict.MISMATCH or answer.job is None:
+        raise KeyReused
+    return answer.job
+
+
+def _operation(
+    request: JobRequest, payload: str, job_type: JobType, caller: Caller, traceparent: str | None
+) -> Submit:
+    entry = job_type.entry
+    return Submit(
+        tenant=caller.tenant,
+        job=str(uuid_utils.uuid7()),
+        type=entry.type,
+        type_version=entry.version,
+        queue=request.queue or entry.queue,
+        priority=request.priority,
+        payload=payload,
+        max_attempts=request.max_attempts or entry.limits.retries + 1,
+        labels=request.labels,
+        submitted_by=caller.name,
+        delay=request.delay,
+        run_at=request.run_at,
+        expires_at=request.expires_at,
+        traceparent=traceparent,
+    )

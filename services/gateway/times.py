@@ -1,0 +1,30 @@
+"""Milliseconds since the epoch ↔ RFC 3339, UTC."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def rfc3339(ms: int) -> str:
+    """Return e.g. `2026-03-01T09:30:00.250Z`."""
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def maybe_rfc3339(ms: int | None) -> str | None:
+    """Return the same, or None for None."""
+    return None if ms is None else rfc3339(ms)
+
+
+def parse_rfc3339(text: str) -> int | None:
+    """Return ms since the epoch, or None when it is not RFC 3339 (an offset is demanded)."""
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return int(datetime.fromisoformat(text.upper()).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

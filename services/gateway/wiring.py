@@ -1,0 +1,178 @@
+"""The one place where the gateway's parts are built."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import uuid_utils
+from starlette.types import ASGIApp
+
+from services.gateway.access import TokenDesk
+from services.gateway.app import build_app
+from services.gateway.catalogue import Catalogue
+from services.gateway.gate import Gate
+from services.gateway.housekeeping.archivist import Archivist
+from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
+from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.sweeper import Sweeper
+from services.gateway.keyring import KeyRing
+from services.gateway.metrics import Metrics
+from services.gateway.parts import Limits, Parts
+from services.gateway.render import Renderer
+from services.gateway.settings import GatewaySettings
+from services.gateway.store_pulse import StorePulse
+from services.gateway.submit import Submission
+from shared.adapters.publisher_pika import PikaPublisher
+from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
+
+# Together below the 3 s within which an outage is answered.
+STORE_SECONDS: Final = 1.0
+CONFIRM_SECONDS: Final = 1.5
+STOP_SECONDS: Final = 3.0
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What connects to something."""
+
+    store: AsyncRedisStore
+    registry: RedisRegistry
+    publisher: PikaPublisher
+    deliveries: DeadLetterQueue
+
+
+def build(settings: GatewaySettings) -> ASGIApp:
+    """Return the gateway as one ASGI app; it connects to nothing before it is started."""
+    identity = f"gateway-{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}"
+    world = _world(settings, identity)
+    metrics = Metrics()
+    ring = KeyRing(settings.keys_file)
+    catalogue = Catalogue(registry=world.registry)
+    pulse = StorePulse(world.store.ping)
+    duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
+    works = [catalogue.follow, pulse.follow, *(duty.keep for duty in duties)]
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with _running(
+            world, duties, [*works, *_housekeeping(settings, world, duties, metrics)]
+        ):
+            log.info("gateway_started", identity=identity)
+            yield
+        log.info("gateway_stopped")
+
+    return build_app(
+        _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics),
+        ready={
+            "store": lambda: pulse.complaint,
+            "broker": lambda: None if world.publisher.ready else "RabbitMQ is away or blocked",
+            "catalogue": lambda: catalogue.complaint,
+            "keys": lambda: ring.complaint,
+        },
+        origins=settings.allowed_origins,
+        lifespan=lifespan,
+    )
+
+
+DUTIES: Final = ("sweeper", "archivist")
+
+
+def _world(settings: GatewaySettings, identity: str) -> _World:
+    redis_url = settings.redis_url.get_secret_value()
+    amqp_url = settings.amqp_url.get_secret_value()
+    return _World(
+        store=AsyncRedisStore(redis_url, deadline=STORE_SECONDS),
+        registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
+        publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
+        deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
+    )
+
+
+def _housekeeping(
+    settings: GatewaySettings, world: _World, duties: Sequence[Duty], metrics: Metrics
+) -> list[Work]:
+    sweeping, archiving = duties
+    sweeper = Sweeper(
+        store=world.store,
+        publisher=world.publisher,
+        registry=world.registry,
+        duty=sweeping,
+        metrics=metrics,
+        lease_ms=settings.lease_ms,
+    )
+    archivist = Archivist(
+        deliveries=world.deliveries,
+        store=world.store,
+        publisher=world.publisher,
+        duty=archiving,
+        metrics=metrics,
+    )
+    return [sweeper.tick, sweeper.sweep, archivist.archive]
+
+
+def _parts(
+    settings: GatewaySettings,
+    world: _World,
+    *,
+    catalogue: Catalogue,
+    ring: KeyRing,
+    metrics: Metrics,
+) -> Parts:
+    secret = settings.token_secret.get_secret_value()
+    stream_url = settings.public_stream_url
+    return Parts(
+        gate=Gate(ring=ring, token_secret=secret),
+        store=world.store,
+        submission=Submission(
+            store=world.store, publisher=world.publisher, catalogue=catalogue, metrics=metrics
+        ),
+        catalogue=catalogue,
+        renderer=Renderer(settings.base_url, stream_url),
+        desk=TokenDesk(secret, stream_url),
+        metrics=metrics,
+        limits=Limits(
+            body=settings.body_limit,
+            payload=settings.payload_limit,
+            labels=settings.max_labels,
+            concurrent_requests=settings.max_concurrent_requests,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _running(
+    world: _World, duties: Sequence[Duty], works: Sequence[Work]
+) -> AsyncIterator[None]:
+    """Start everything; on the way out stop the work, give the duties away, hang up."""
+    async with AsyncExitStack() as house:
+        house.push_async_callback(world.store.close)
+        house.push_async_callback(world.registry.close)
+        await world.publisher.start()
+        house.push_async_callback(world.publisher.close)
+        for duty in duties:
+            house.push_async_callback(duty.release)
+        tasks = [asyncio.create_task(work(), name=work.__qualname__) for work in works]
+        for task in tasks:
+            task.add_done_callback(_say_why)
+        house.push_async_callback(_stop, tasks)
+        yield
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        log.critical("background_task_died", task=task.get_name(), exc_info=fault)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=STOP_SECONDS)

@@ -43,7 +43,7 @@ check: setup ## lint, types, import rules, architecture and unit tests (under a 
 .PHONY: lint
 lint: setup ## ruff, mypy and the import rules
 	@status=0; \
-	$(BIN)/ruff check --quiet . || status=1; \
+	$(BIN)/ruff check --quiet --output-format concise . || status=1; \
 	$(BIN)/ruff format --check --quiet . || { echo "make fmt puts that right"; status=1; }; \
 	$(BIN)/mypy || status=1; \
 	$(BIN)/lint-imports || status=1; \

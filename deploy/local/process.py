@@ -17,8 +17,8 @@ DEATH_SECONDS = 10.0  # SIGKILL is at once; the rest is a machine with its disk 
 PS_SECONDS = 5.0
 STATE, STARTED = 0, 19  # fields of /proc/<pid>/stat after the command name (proc(5) 3 and 22)
 
-# What this process has started. It outlives every Process object: the house may outlive us.
-_children: dict[int, "subprocess.Popen[bytes]"] = {}
+# What this very process has started and must reap, whichever Process object looks at it next.
+_children: set[int] = set()
 
 
 class Process:
@@ -38,8 +38,7 @@ class Process:
             pid, birth = int(self.pid_file.read_text()), self._birth_file.read_text()
         except (OSError, ValueError):
             return None
-        if pid in _children:
-            _children[pid].poll()  # a dead child stays a zombie until its parent has looked
+        _reap(pid)
         return pid if birth == birth_mark(pid) else None
 
     @property
@@ -74,7 +73,9 @@ class Process:
             except OSError as error:
                 message = f"{self.name} cannot be started: {error}"
                 raise HouseError(message) from error
-        _children[child.pid] = child
+        _children.add(child.pid)
+        # The process may outlive us, on purpose; Popen would complain that nobody waited for it.
+        child.returncode = 0
         self._birth_file.write_text(birth_mark(child.pid))
         self.pid_file.write_text(f"{child.pid}\n")
         return child.pid
@@ -149,6 +150,17 @@ def birth_mark(pid: int) -> str:
         return ""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {fields[STARTED]}"
+
+
+def _reap(pid: int) -> None:
+    """Take a dead child's exit status, or it stays a zombie for as long as we live."""
+    if pid in _children:
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else in this process took it
+            ended = pid
+        if ended:
+            _children.discard(pid)
 
 
 def _birth_from_ps(pid: int) -> str:

@@ -1,0 +1,128 @@
+"""The HTTP side of the service."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+
+from clients.cli.exits import Exit, Stop
+from clients.cli.problems import stop_for
+from clients.cli.settings import Settings, is_loopback
+
+DEADLINE_SECONDS: Final = 15.0  # of one request
+TOKEN_SECONDS: Final = 600
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A token for the stream of one job, and where the stream is."""
+
+    token: str
+    stream_url: str
+
+
+class Api:
+    """Speaks to the gateway; every method raises `Stop` when it does not work out."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare; nothing is sent yet.
+
+        Raises:
+            Stop: there is no API key, or the URL is none.
+        """
+        if settings.api_key is None:
+            raise Stop(
+                "no API key: set WAYMARK_API_KEY, or start a house here with make up",
+                Exit.UNREACHABLE,
+            )
+        self._settings = settings
+        try:
+            self._http = httpx.Client(
+                base_url=settings.url,
+                headers={
+                    "authorization": f"Bearer {settings.api_key}",
+                    "user-agent": "waymark-cli",
+                },
+                timeout=DEADLINE_SECONDS,
+                trust_env=not is_loopback(settings.url),
+            )
+        except (httpx.InvalidURL, ValueError) as fault:
+            raise Stop(f"WAYMARK_URL is no URL: {fault}", Exit.USAGE) from None
+
+    def __enter__(self) -> Self:
+        """Use it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def submit(self, job: Document, *, idempotency_key: str | None) -> Document:
+        """Submit a job; return it, with its `access`."""
+        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        return self._ask("POST", "/v1/jobs", body=job, headers=headers)
+
+    def job(self, job: str) -> Document:
+        """Return one job."""
+        return self._ask("GET", f"/v1/jobs/{quote(job, safe='')}")
+
+    def jobs(self, *, limit: int) -> Document:
+        """Return `{data, page}`, the newest jobs first."""
+        return self._ask("GET", "/v1/jobs", params={"limit": limit})
+
+    def cancel(self, job: str, *, reason: str | None, grace_seconds: float | None) -> Document:
+        """Call a job off; return it."""
+        wishes = {"reason": reason, "grace_seconds": grace_seconds}
+        body = {name: wish for name, wish in wishes.items() if wish is not None}
+        return self._ask("POST", f"/v1/jobs/{quote(job, safe='')}/cancel", body=body)
+
+    def access(self, job: str) -> Access:
+        """Get a token to watch a job."""
+        body = {"jobs": [job], "ttl_seconds": TOKEN_SECONDS}
+        return self.access_in(self._ask("POST", "/v1/tokens", body=body))
+
+    def access_in(self, document: Document) -> Access:
+        """Return the access that a submit or a token request was answered with."""
+        try:
+            return Access(
+                token=str(document["token"]),
+                stream_url=self._settings.stream_url or str(document["stream_url"]),
+            )
+        except KeyError as missing:
+            raise Stop(f"the service gave no {missing} to watch with", Exit.UNREACHABLE) from None
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Document | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Document:
+        try:
+            answer = self._http.request(method, path, json=body, params=params, headers=headers)
+        except httpx.HTTPError as fault:
+            why = str(fault) or type(fault).__name__
+            raise Stop(f"{self._settings.url} cannot be reached: {why}", Exit.UNREACHABLE) from None
+        if answer.is_error:
+            raise stop_for(answer.status_code, answer.content)
+        try:
+            document = json.loads(answer.content)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            text = f"{self._settings.url} does not speak Waymark ({answer.status_code}, no JSON)"
+            raise Stop(text, Exit.UNREACHABLE)
+        return document

@@ -1,0 +1,156 @@
+"""The commands: words on the command line in, text and an exit status out."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+
+from clients.cli import render
+from clients.cli.api import Api, Document
+from clients.cli.exits import OF_STATE, Exit, Stop
+from clients.cli.settings import read_settings
+from clients.cli.values import BadValueError, labels_of, payload_of
+from clients.cli.watch import tell_end, watch
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    name="waymark",
+    help="Submit long jobs and watch them. Ends with 0 succeeded, 1 failed, 2 wrong request, "
+    "3 cancelled, 4 expired, 5 service unreachable or not authorised, 130 Ctrl-C.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _command(run: Callable[P, Exit]) -> Callable[P, None]:
+    """Make a command of a function that returns an exit status or raises `Stop`."""
+
+    @functools.wraps(run)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            status = run(*args, **kwargs)
+        except Stop as stop:
+            sys.stderr.write(f"waymark: {stop.text}\n")
+            status = stop.status
+        raise typer.Exit(status)
+
+    return wrapped
+
+
+@app.command()
+@_command
+def submit(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="What to run: csv.profile …")],
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="The payload; JSON where it reads as JSON."),
+    ] = None,
+    json_text: Annotated[
+        str | None, typer.Option("--json", help="The payload as JSON; - reads it from stdin.")
+    ] = None,
+    *,
+    watch_it: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it until it has ended.")
+    ] = False,
+    queue: Annotated[str | None, typer.Option(help="Instead of its type's queue.")] = None,
+    priority: Annotated[int | None, typer.Option(min=0, max=9)] = None,
+    delay: Annotated[float | None, typer.Option(min=0, help="Seconds until it may start.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="One key makes one job, however often it is sent.")
+    ] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
+) -> Exit:
+    """Submit a job and print its id."""
+    wishes: Document = {"queue": queue, "priority": priority, "delay_seconds": delay}
+    job: Document = {name: wish for name, wish in wishes.items() if wish is not None}
+    try:
+        text = sys.stdin.read() if json_text == "-" else json_text
+        job |= {"type": type_, "payload": payload_of(values or [], text)}
+        if label:
+            job["labels"] = labels_of(label)
+    except BadValueError as fault:
+        raise Stop(str(fault), Exit.USAGE) from None
+    console = Console()
+    with Api(read_settings()) as api:
+        accepted = api.submit(job, idempotency_key=idempotency_key)
+        console.print(render.text(accepted["id"]), soft_wrap=True)
+        if not watch_it:
+            return Exit.SUCCEEDED
+        access = accepted.get("access")
+        return watch(
+            api,
+            accepted["id"],
+            api.access_in(access) if access else api.access(accepted["id"]),
+            console,
+        )
+
+
+@app.command("watch")
+@_command
+def watch_job(job: Annotated[str, typer.Argument(metavar="ID")]) -> Exit:
+    """Show a job until it has ended."""
+    console = Console()
+    with Api(read_settings()) as api:
+        document = api.job(job)
+        if document["final"]:
+            tell_end(document, console)
+            return OF_STATE[document["state"]]
+        return watch(api, job, api.access(job), console)
+
+
+@app.command()
+@_command
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+) -> Exit:
+    """List the newest jobs."""
+    with Api(read_settings()) as api:
+        found = api.jobs(limit=limit)["data"]
+    if as_json:
+        for job in found:
+            sys.stdout.write(json.dumps(job) + "\n")
+    else:
+        render.show(Console(), render.jobs_table(found))
+    return Exit.SUCCEEDED
+
+
+@app.command("job")
+@_command
+def show_job(
+    job: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As the service says it.")] = False,
+) -> Exit:
+    """Show one job as it stands."""
+    with Api(read_settings()) as api:
+        document = api.job(job)
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        render.show(Console(), render.job_document(document))
+    return Exit.SUCCEEDED
+
+
+@app.command()
+@_command
+def cancel(
+    job: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str | None, typer.Option(help="Kept with the job.")] = None,
+    grace: Annotated[
+        float | None, typer.Option(min=0, help="Seconds it gets to stop before it is killed.")
+    ] = None,
+) -> Exit:
+    """Call a job off."""
+    with Api(read_settings()) as api:
+        document = api.cancel(job, reason=reason, grace_seconds=grace)
+    words = "cancelled" if document["final"] else "asked to stop; it is running"
+    Console().print(render.text(f"{document['id']} {words}"), soft_wrap=True)
+    return Exit.SUCCEEDED

@@ -1,0 +1,65 @@
+"""Where the service is and who asks: the environment first, then `.waymark/dev.env` up the tree."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+DEV_ENV: Final = Path(".waymark") / "dev.env"
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`stream_url` None: as the gateway says. `api_key` None: nobody told us."""
+
+    url: str
+    stream_url: str | None
+    api_key: str | None
+
+
+def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Read WAYMARK_URL, WAYMARK_STREAM_URL and WAYMARK_API_KEY."""
+    told = {**_dev_env(folder or Path.cwd()), **(os.environ if environ is None else environ)}
+    return Settings(
+        url=(told.get("WAYMARK_URL") or DEFAULT_URL).rstrip("/"),
+        stream_url=told.get("WAYMARK_STREAM_URL") or None,
+        api_key=told.get("WAYMARK_API_KEY") or None,
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL leads to this machine, where a proxy has no business."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _dev_env(folder: Path) -> dict[str, str]:
+    for parent in (folder, *folder.parents):
+        try:
+            return parse_env((parent / DEV_ENV).read_text())
+        except (OSError, UnicodeDecodeError):
+            continue
+    return {}
+
+
+def parse_env(text: str) -> dict[str, str]:
+    """Read lines of `NAME=value` or `export NAME='value'`, quoted as a shell does."""
+    pairs: dict[str, str] = {}
+    for line in text.splitlines():
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError:
+            continue
+        for word in words:
+            name, equals, value = word.partition("=")
+            if equals and name.isidentifier():
+                pairs[name] = value
+    return pairs

@@ -65,7 +65,7 @@ class AsyncRedisStore:
     async def _send(self, call: Call, command: str, script: str) -> Any:  # noqa: ANN401
         pipe = self._asker.redis.pipeline(transaction=False)
         if call.enrols:
-            pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))  # type: ignore[no-untyped-call]
+            pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))
         pipe.execute_command(command, script, len(call.keys), *call.keys, *call.args)  # type: ignore[no-untyped-call]
         return (await pipe.execute(raise_on_error=False))[-1]
 

@@ -1,6 +1,6 @@
 """The Lua scripts: read, given the table of legal transitions, named by their hash.
 
-A script is `prelude.lua`, the parts its line `-- uses: …` names, and its own file.
+A script is `senses.lua`, `prelude.lua`, the parts its line `-- uses: …` names, and its own file.
 """
 
 import hashlib
@@ -9,28 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final
 
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS
 
-Clock = Literal["server", "key"]
 Source = Callable[[str], str]
 
-_PARTS: Final = {"attempt", "claim_missing", "forgotten", "look", "message", "move", "prelude"} | {
-    "settle"
-}
+_BEFORE_ALL: Final = ("senses", "prelude")
+_PARTS: Final = frozenset(
+    {*_BEFORE_ALL, "attempt", "claim_missing", "forgotten", "look", "message", "move", "settle"}
+)
 _READING: Final = {"list_jobs", "locate", "read"}
 _REFUSED_WHEN_FULL: Final = {"progress", "submit"}  # the rest must work when memory has run out
 _USES: Final = re.compile(r"^-- uses: (.*)$", re.MULTILINE)
-_CLOCKS: Final[Mapping[Clock, str]] = {
-    "server": (
-        "local function clock()\n"
-        "  local t = redis.call('TIME')\n"
-        "  return t[1] * 1000 + math.floor(t[2] / 1000)\n"
-        "end\n"
-    ),
-    "key": "local function clock() return tonumber(redis.call('GET', 'wm:test:clock')) end\n",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +46,21 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if name not in _PARTS))
 
 
-def render(name: str, *, clock: Clock = "server", source: Source = packaged) -> Script:
+def render(name: str, *, source: Source = packaged) -> Script:
     """Put a script together.
 
     Args:
         name: of its file.
-        clock: "key" reads the time from a key; for tests, which hold it.
-        source: gives the text of a Lua file; tests change it to see whether they would notice.
+        source: gives the text of a Lua file; tests put theirs in place of some: to hold the time,
+            and to see whether they would notice a fault.
     """
     own = source(name)
     used = _USES.search(own)
-    parts = ["prelude", *(used[1].split() if used else ())]
+    parts = [*_BEFORE_ALL, *(used[1].split() if used else ())]
     text = "".join(
         [
             _shebang(name),
             _lifecycle() if "move" in parts else "",
-            _CLOCKS[clock],
             *(source(part) for part in parts),
             own,
         ]
@@ -78,9 +68,9 @@ def render(name: str, *, clock: Clock = "server", source: Source = packaged) -> 
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-def render_all(*, clock: Clock = "server", source: Source = packaged) -> Mapping[str, Script]:
+def render_all(source: Source = packaged) -> Mapping[str, Script]:
     """Put all scripts together, by name."""
-    return {name: render(name, clock=clock, source=source) for name in names()}
+    return {name: render(name, source=source) for name in names()}
 
 
 def _shebang(name: str) -> str:

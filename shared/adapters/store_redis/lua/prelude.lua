@@ -19,12 +19,6 @@ local function turn_to(other)
   JOB, STEPS, ATTEMPTS = PREFIX .. 'job:' .. id, PREFIX .. 'steps:' .. id, PREFIX .. 'attempts:' .. id
 end
 
-local function replication_id()
-  local info = redis.call('INFO', 'replication')
-  local from = string.find(info, 'master_replid:', 1, true) + 14
-  return string.sub(info, from, from + 39)
-end
-
 local function name_epoch(replid, born)
   return string.sub(redis.sha1hex(replid .. born), 1, 8)
 end

@@ -1,0 +1,155 @@
+"""The client rule of the stream, and one watcher's place in one job's history. Pure.
+
+A `Track` lives between two states. *Syncing*: its place is being read, what happens meanwhile is
+held. *Live*: what happens is judged by the rule and handed on. A fresh subscription, a resume, a
+reconnect to Redis and a found gap all go the same way: syncing, `placed`, live.
+"""
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from shared.stream.place import Place
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a watcher has seen one job."""
+
+    epoch: str
+    revision: int
+    step: int
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing that happened to a job; `frame` is handed on as it is."""
+
+    epoch: str
+    revision: int
+    step: int
+    transition: bool
+    frame: bytes
+
+
+class Verdict(Enum):
+    """What the rule says of an event."""
+
+    APPLY = "apply"
+    DROP = "drop"
+    RESYNC = "resync"
+
+
+def judge(cursor: Cursor | None, event: Event) -> Verdict:
+    """Apply DESIGN section 6, "the client rule"."""
+    if cursor is None or event.epoch != cursor.epoch:
+        return Verdict.RESYNC
+    if event.revision <= cursor.revision:
+        return Verdict.DROP
+    expected = cursor.step + 1 if event.transition else cursor.step
+    return Verdict.APPLY if event.step == expected else Verdict.RESYNC
+
+
+_NOTHING: Final[tuple[bytes, ...]] = ()
+
+
+class Track:
+    """One watcher on one job, from `cursor` on (None: from a snapshot). Begins syncing."""
+
+    __slots__ = ("_announce", "_held", "_recovered", "_whole", "cursor")
+
+    def __init__(self, cursor: Cursor | None) -> None:
+        """Nothing is known yet but where the watcher says it is."""
+        self.cursor = cursor
+        self._held: list[Event] | None = []
+        self._whole = False  # the cursor cannot be resumed from: read the job from step 1
+        self._announce = True
+        self._recovered = cursor is not None
+
+    @property
+    def syncing(self) -> bool:
+        """Whether it waits for `placed`."""
+        return self._held is not None
+
+    @property
+    def after_step(self) -> int:
+        """From where on the steps must be read for the next `placed`."""
+        return 0 if self.cursor is None or self._whole else self.cursor.step
+
+    def resync(self) -> None:
+        """Events may have been lost: wait for `placed`."""
+        if self._held is None:
+            self._held = []
+
+    def happened(self, event: Event) -> tuple[bytes, ...]:
+        """Return what the watcher gets; syncing afterwards, when it was not before: a gap."""
+        if self._held is not None:
+            self._hold(event)
+            return _NOTHING
+        verdict = judge(self.cursor, event)
+        if verdict is Verdict.APPLY:
+            self._advance(event)
+            return (event.frame,)
+        if verdict is Verdict.RESYNC:
+            self._held = [event]
+        return _NOTHING
+
+    def placed(self, place: Place) -> list[bytes]:
+        """Return what the watcher gets; still syncing afterwards: read the place again."""
+        if self._held is None:
+            return []
+        frames = self._catch_up(place)
+        if frames is None:
+            self._whole = True
+            return []
+        self._whole = False
+        self.cursor = Cursor(place.epoch, place.revision, place.step)
+        self._merge(frames)
+        if not self.syncing and self._announce:
+            frames.append(place.live(recovered=self._recovered))
+            self._announce, self._recovered = False, True
+        return frames
+
+    def missing(self) -> None:
+        """There is no such job (any more); should it come back, it begins with a snapshot.
+
+        Still syncing afterwards: read the place again.
+        """
+        self.cursor = None
+        # What was held happened, perhaps after the reading: then it is read again.
+        self._held = [] if self._held else None
+
+    def _catch_up(self, place: Place) -> list[bytes] | None:
+        cursor = self.cursor
+        if cursor is not None and cursor.epoch == place.epoch:
+            missed = place.since(cursor.revision, cursor.step)
+            if missed is not None:
+                return missed
+        if self.after_step:
+            return None
+        self._announce, self._recovered = True, False
+        return [place.snapshot()]
+
+    def _merge(self, frames: list[bytes]) -> None:
+        held, self._held = self._held or [], None
+        for index, event in enumerate(held):
+            verdict = judge(self.cursor, event)
+            if verdict is Verdict.APPLY:
+                self._advance(event)
+                frames.append(event.frame)
+            elif verdict is Verdict.RESYNC:
+                # What bears another epoch was published before the next reading: that covers it.
+                epoch = self.cursor.epoch if self.cursor else ""
+                self._held = [later for later in held[index:] if later.epoch == epoch]
+                return
+
+    def _hold(self, event: Event) -> None:
+        held = self._held
+        if held is None:
+            return
+        if held and not event.transition and not held[-1].transition:
+            held[-1] = event  # so what is held is bounded by the steps of a job
+        else:
+            held.append(event)
+
+    def _advance(self, event: Event) -> None:
+        self.cursor = Cursor(event.epoch, event.revision, event.step)

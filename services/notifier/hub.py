@@ -1,0 +1,112 @@
+"""All connections of this process: what they share, who is there, and when each is woken."""
+
+import asyncio
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Protocol
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from services.notifier.session import Admit, Rules, Session
+from services.notifier.wheel import SLOT_SECONDS, Wheel
+from services.notifier.wire import text_frame
+from shared.ports import AsyncJobStore, EventFeed
+from shared.runtime.pacing import pause
+from shared.stream.switchboard import Switchboard
+
+log = structlog.get_logger()
+
+Origins = Sequence[str | re.Pattern[str] | None]
+DEVELOPMENT_ORIGINS: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What one connection may cost; sizes in bytes, durations in seconds."""
+
+    first_message: int = 32 * 1024
+    message: int = 64 * 1024
+    buffer_high: int = 64 * 1024  # from here on a connection counts as slow
+    buffer_bound: int = 4 * 1024 * 1024  # here it is closed at once
+    slow_for: float = 10.0  # and when it has been slow for so long
+    close_within: float = 3.0  # what has not answered a close by then is cut
+
+
+class Sleeper(Protocol):
+    """Who wants to be woken."""
+
+    def wake(self, now: float) -> None:
+        """Its time has come, or may have."""
+
+
+class Tally:
+    """What is counted, as plain numbers; `metrics.py` shows them when asked."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.delivered: Counter[str] = Counter()  # events: transition, progress
+        self.closed: Counter[str] = Counter()  # our code, "client" or "lost"
+        self.refused: Counter[str] = Counter()  # HTTP status of a handshake
+
+
+class Hub:
+    """One per process; `protocol.py` makes a connection of each socket that reaches it."""
+
+    def __init__(
+        self,
+        store: AsyncJobStore,
+        feed: EventFeed,
+        *,
+        admit: Admit,
+        rules: Rules,
+        bounds: Bounds,
+        origins: Sequence[str],
+    ) -> None:
+        """`origins`: whose pages may connect; none named: any port of localhost."""
+        self.switchboard = Switchboard(store, feed, wrap=text_frame)
+        self.bounds = bounds
+        self.tally = Tally()
+        # None: who sends no Origin is no browser, and has no cookie to be abused.
+        self.origins: Origins = (None, *(origins or (DEVELOPMENT_ORIGINS,)))
+        self._admit = admit
+        self._rules = rules
+        self._wheel: Wheel[Sleeper] = Wheel(self.now())
+        self._turning: asyncio.Task[None] | None = None
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        return asyncio.get_running_loop().time()
+
+    async def start(self) -> None:
+        """Begin to wake and to read; connections may come from now on."""
+        await self.switchboard.start()
+        self._turning = asyncio.create_task(self._turn(), name="wheel")
+
+    async def close(self) -> None:
+        """Stop; the connections must be gone."""
+        if self._turning is not None:
+            self._turning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._turning
+        await self.switchboard.close()
+
+    def new_session(self) -> Session:
+        """Return the session of a connection that was just accepted."""
+        return Session(name=uuid4().hex[:16], rules=self._rules, admit=self._admit, now=self.now())
+
+    def wake(self, sleeper: Sleeper, at: float) -> float:
+        """Call `sleeper.wake` soon after `at`; return when at the latest."""
+        return self._wheel.add(sleeper, at)
+
+    async def _turn(self) -> None:
+        while True:
+            await pause(SLOT_SECONDS)
+            now = self.now()
+            for sleeper in self._wheel.due(now):
+                try:
+                    sleeper.wake(now)
+                except Exception:  # the outermost loop of every connection's time
+                    log.exception("wake_failed")

@@ -1,0 +1,168 @@
+"""The words of `waymark.v1`: what a client may say, and the server's words about no job. Pure."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+
+VERSION: Final = 1
+SUBPROTOCOL: Final = "waymark.v1"
+PATH: Final = "/v1/stream"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Name = Annotated[str, msgspec.Meta(max_length=128)]
+RequestId = Count | Name
+
+
+class BadMessageError(ValueError):
+    """A client said what the protocol does not know; the text says what is wrong."""
+
+
+class WrongVersionError(BadMessageError):
+    """A hello of a version that this server does not speak."""
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """`{"job": id}` or `{"feed": true}`, with a whole cursor to resume from or none."""
+
+    job: Name | None = None
+    feed: bool = False
+    epoch: Name | None = None
+    revision: Count | None = None
+    step: Count | None = None
+    seq: Count | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither or half."""
+        if (self.job is None) == (not self.feed):
+            raise ValueError('a subscription is {"job": id} or {"feed": true}')
+        parts = (self.epoch, self.seq) if self.feed else (self.epoch, self.revision, self.step)
+        if len({part is None for part in parts}) > 1:
+            raise ValueError("a cursor is whole or left out")
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello", tag_field="type"):
+    """The first message."""
+
+    version: int
+    token: str
+    subscriptions: list[Subscription] = []
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe", tag_field="type"):
+    """Follow these too, or from another cursor."""
+
+    id: RequestId
+    subscriptions: list[Subscription]
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe", tag_field="type"):
+    """Do not follow these any more."""
+
+    id: RequestId
+    subscriptions: list[Subscription]
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="type"):
+    """The client is there."""
+
+
+class _Opening(msgspec.Struct, frozen=True, tag="hello", tag_field="type"):
+    version: int  # read before the rest: another version may look different
+
+
+class _Identified(msgspec.Struct, frozen=True):
+    id: RequestId | None = None
+
+
+class _Welcome(msgspec.Struct, tag="welcome", tag_field="type"):
+    session: str
+    expires_at: str
+    ping_interval_ms: int
+    timeout_ms: int
+    max_subscriptions: int
+
+
+class _Ok(msgspec.Struct, tag="ok", tag_field="type"):
+    id: RequestId
+
+
+class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
+    code: str
+    detail: str
+    id: RequestId | None = None
+
+
+PING: Final = b'{"type":"ping"}'
+_encode = msgspec.json.Encoder().encode
+_opening = msgspec.json.Decoder(_Opening)
+_hello = msgspec.json.Decoder(Hello)
+_later: msgspec.json.Decoder[Subscribe | Unsubscribe | Pong] = msgspec.json.Decoder(
+    Subscribe | Unsubscribe | Pong
+)
+_identified = msgspec.json.Decoder(_Identified)
+
+
+def read_hello(text: str) -> Hello:
+    """Read the first message.
+
+    Raises:
+        WrongVersionError: a hello, of another version.
+        BadMessageError: no hello.
+    """
+    try:
+        if (version := _opening.decode(text).version) != VERSION:
+            raise WrongVersionError(f"version {version}")
+        return _hello.decode(text)
+    except msgspec.DecodeError as fault:
+        raise BadMessageError(str(fault)) from fault
+
+
+def read_later(text: str) -> Subscribe | Unsubscribe | Pong:
+    """Read a message after the hello.
+
+    Raises:
+        BadMessageError: it is none of these.
+    """
+    try:
+        return _later.decode(text)
+    except msgspec.DecodeError as fault:
+        raise BadMessageError(str(fault)) from fault
+
+
+def id_of(text: str) -> RequestId | None:
+    """Return the id of a message that is otherwise bad, if it has one."""
+    try:
+        return _identified.decode(text).id
+    except msgspec.DecodeError:
+        return None
+
+
+def welcome(
+    *,
+    session: str,
+    expires_at: int,
+    ping_interval: float,
+    timeout: float,
+    max_subscriptions: int,
+) -> bytes:
+    """Return the answer to a hello; `expires_at` in seconds since the epoch, durations too."""
+    return _encode(
+        _Welcome(
+            session=session,
+            expires_at=datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            ping_interval_ms=round(ping_interval * 1000),
+            timeout_ms=round(timeout * 1000),
+            max_subscriptions=max_subscriptions,
+        )
+    )
+
+
+def ok(request: RequestId) -> bytes:
+    """Return the good answer to a request."""
+    return _encode(_Ok(request))
+
+
+def error(code: str, detail: str, request: RequestId | None) -> bytes:
+    """Return the bad answer to a request, or to something that had no id."""
+    return _encode(_Error(code, detail, request))

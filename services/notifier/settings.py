@@ -1,0 +1,21 @@
+"""Everything the notifier can be told from outside."""
+
+from pydantic import Field, SecretStr
+
+from shared.runtime.settings import CommonSettings
+
+
+class NotifierSettings(CommonSettings):
+    """WAYMARK_<NAME> of each field."""
+
+    notifier_port: int = Field(default=8001, ge=0, le=65_535)
+    token_secret: SecretStr = Field(min_length=32)  # browser tokens are signed with it
+    origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
+    ping_seconds: float = Field(default=25.0, gt=0)
+    heard_seconds: float = Field(default=35.0, gt=0)  # silent for longer: the client is gone
+    max_subscriptions: int = Field(default=200, ge=1)  # of one connection
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins of WAYMARK_ORIGINS."""
+        return tuple(part.strip() for part in self.origins.split(",") if part.strip())

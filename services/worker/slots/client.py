@@ -3,6 +3,7 @@
 No user code runs in this process, and nothing here waits without a deadline.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -82,7 +83,8 @@ class ZygoteSlots:
         self._control.settimeout(LOADING_SECONDS)
         self._catalogue = self._await_catalogue()
         self._control.settimeout(SENDING_SECONDS)
-        threading.Thread(target=self._listen, name="waymark-zygote", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="waymark-zygote", daemon=True)
+        self._listener.start()
 
     def catalogue(self) -> Sequence[CatalogEntry]:
         """Return what the loaded modules can run."""
@@ -121,18 +123,21 @@ class ZygoteSlots:
 
     def close(self) -> None:
         """Kill whatever still runs and end the zygote; may be called again."""
+        self._end_zygote()
+        self._listener.join(CLOSING_SECONDS)
+        self._bury()
+
+    def _end_zygote(self) -> None:
         self._closing = True
         self._alive = False
-        try:
+        with contextlib.suppress(OSError):  # it has gone before
             self._control.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has gone before
         try:
             self._process.wait(CLOSING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(CLOSING_SECONDS)
-        self._bury()
+        self._control.close()
 
     def tell(self, command: ToZygote, descriptor: int | None = None) -> None:
         """Send a command to the zygote.
@@ -213,7 +218,7 @@ class ZygoteSlots:
                     text = f"the process that makes slots ended with status {status} at its start"
                     raise SlotsUnavailable(text)
         except (OSError, JobModulesError, SlotsUnavailable) as fault:
-            self.close()
+            self._end_zygote()
             if isinstance(fault, OSError):
                 raise SlotsUnavailable("the job modules took too long to load") from fault
             raise

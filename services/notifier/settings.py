@@ -13,6 +13,7 @@ class NotifierSettings(CommonSettings):
     origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
     ping_seconds: float = Field(default=25.0, gt=0)
     heard_seconds: float = Field(default=35.0, gt=0)  # silent for longer: the client is gone
+    watchdog_seconds: float = Field(default=30.0, gt=0)  # a loop stuck for longer ends the process
     max_subscriptions: int = Field(default=200, ge=1)  # of one connection
 
     @property

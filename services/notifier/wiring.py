@@ -1,5 +1,6 @@
 """The notifier put together; the only module that knows which adapters it runs on."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.store_redis import AsyncRedisStore
 from shared.contracts.tokens import verify
 from shared.runtime import probes
+from shared.runtime.watchdog import Watchdog
 
 
 def wire(settings: NotifierSettings) -> Starlette:
@@ -54,12 +56,17 @@ class _Parts:
             bounds=Bounds(),
             origins=self._settings.allowed_origins,
         )
+        watchdog = Watchdog(
+            asyncio.get_running_loop(), limit_seconds=self._settings.watchdog_seconds
+        )
         await self.feed.start()
         await self.hub.start()
         self.pulse.start()
+        watchdog.start()
         try:
             yield self.hub
         finally:
+            watchdog.stop()
             self.pulse.stop()
             await self.hub.close()
             await self.feed.close()

@@ -52,11 +52,18 @@ def parse_message(tenant: str, payload: bytes) -> FeedMessage:
 class RedisFeed:
     """Keeps its tenants subscribed for ever; reconnects with full jitter, then tells of the gap."""
 
-    def __init__(self, redis_url: str, *, ping_seconds: float = PING_SECONDS) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        *,
+        ping_seconds: float = PING_SECONDS,
+        confirm_seconds: float = CONFIRM_SECONDS,
+    ) -> None:
         """Describe it; nothing connects before `start`."""
         self.reconnects = 0
         self._redis_url = redis_url
         self._ping_seconds = ping_seconds
+        self._confirm_seconds = confirm_seconds
         self._tenants: dict[str, str] = {}  # channel -> tenant, for all that are wanted
         self._confirmed: set[str] = set()  # channels
         self._awaited: dict[str, asyncio.Future[None]] = {}
@@ -95,7 +102,7 @@ class RedisFeed:
         """Return when Redis has confirmed; at once when it already has.
 
         Raises:
-            StoreUnavailable: not confirmed within 5 s. The tenant stays wanted.
+            StoreUnavailable: not confirmed in time (5 s). The tenant stays wanted.
         """
         name = channel(tenant)
         if name in self._confirmed:
@@ -104,7 +111,7 @@ class RedisFeed:
             self._tenants[name] = tenant
             self._ask_for((name,))
         waiting = self._awaited.setdefault(name, asyncio.get_running_loop().create_future())
-        done, _ = await asyncio.wait({waiting}, timeout=CONFIRM_SECONDS)
+        done, _ = await asyncio.wait({waiting}, timeout=self._confirm_seconds)
         if not done or waiting.cancelled():
             raise StoreUnavailable(tenant=tenant)
 
@@ -147,7 +154,7 @@ class RedisFeed:
 
     async def _all_confirmed(self, wire: PushWire) -> None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + CONFIRM_SECONDS
+        deadline = loop.time() + self._confirm_seconds
         while len(self._confirmed) < len(self._tenants):
             missing = {
                 self._awaited.setdefault(name, loop.create_future())

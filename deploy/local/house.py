@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.deadline import wait_until
+from deploy.local.deadline import holds, wait_until
 from deploy.local.dev_env import write_dev_env
 from deploy.local.errors import HouseError
 from deploy.local.keys import Keys, cut_keys
@@ -153,8 +153,7 @@ class House:
             wanted = [self._services[name] for name in self._names]
             for service in wanted:
                 service.launch()
-            for service in wanted:
-                service.wait_ready(within)
+            _wait_ready(wanted, within)
 
     def stop(self) -> None:
         """Stop gateway, workers (they drain), notifiers, nodes; each with a deadline."""
@@ -243,6 +242,16 @@ def whole_number(env: Mapping[str, str], setting: str, default: int) -> int:
 
 def _numbered(kind: str, count: int) -> list[str]:
     return [kind if number == 1 else f"{kind}.{number}" for number in range(1, count + 1)]
+
+
+def _wait_ready(services: list[Service], within: float) -> None:
+    """Wait for all of them together: one may never be ready because another has died."""
+    holds(
+        lambda: not all(each.is_running for each in services) or all(s.is_ready for s in services),
+        within=within,
+    )
+    for service in sorted(services, key=lambda each: each.is_running):
+        service.wait_ready(within=0)
 
 
 def _locked(descriptor: int) -> bool:

@@ -138,6 +138,18 @@ def test_a_service_that_dies_at_its_start_says_why(tmp_path: Path, code: Path) -
     house.stop()
 
 
+def test_the_dead_are_blamed_and_not_those_who_wait_for_them(tmp_path: Path, code: Path) -> None:
+    waits = (code / "services" / "gateway.py").read_text().replace("200", "503")
+    (code / "services" / "gateway.py").write_text(waits)
+    (code / "services" / "worker.py").write_text("raise SystemExit('no job types')")
+    house = House(tmp_path / "house", env=ENV, ports=Ports.free(), code=code)
+
+    with pytest.raises(NotReadyError, match="worker died at its start: no job types"):
+        house.start()
+
+    house.stop()
+
+
 def test_the_keys_file_holds_hashes_of_the_keys_in_dev_env(house: House) -> None:
     entries = {each["id"]: each for each in json.loads((house.root / "keys.json").read_text())}
 

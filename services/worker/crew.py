@@ -13,6 +13,7 @@ from services.worker.broker import WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
 from services.worker.deliveries import Answer, Delivered
 from services.worker.metrics import WorkerMetrics
+from services.worker.slots.client import SlotsUnavailable
 from services.worker.watching import SlotSilentError
 from shared.contracts.topology import work_queues
 from shared.runtime.pacing import pause_thread
@@ -100,7 +101,7 @@ class SlotThread(WorkerThread):
     def _execute(self, delivery: Delivery) -> Answer:
         try:
             return self._executor.execute(delivery)
-        except SlotSilentError:
+        except (SlotSilentError, SlotsUnavailable):
             log.critical("zygote_silent", job_id=delivery.job.job)
             self._broken.set()
             return Answer.HOLD
@@ -114,11 +115,13 @@ class SlotThread(WorkerThread):
 class Crew(Worker):
     """All consumers and all slots of one process."""
 
-    def __init__(self, broker: WaymarkBroker, executor: Executes, *, slots: int) -> None:
-        """Describe it; nothing runs before `start`."""
+    def __init__(
+        self, broker: WaymarkBroker, executor: Executes, *, slots: int, broken: threading.Event
+    ) -> None:
+        """Describe it; nothing runs before `start`. `broken`: the slots cannot be trusted."""
         super().__init__(broker, worker_timeout=IDLE_MS, worker_threads=slots)
         self.queue_prefetch = slots
-        self.broken = threading.Event()
+        self.broken = broken
         self._executor = executor
         self._house_broker = broker
 

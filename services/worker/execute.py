@@ -5,6 +5,7 @@ table, `limits` and `cancelling` end what runs too long, `concluding` and `retry
 """
 
 import random
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from services.worker.attempt import Attempt
+from services.worker.cancelling import Rung
 from services.worker.claiming import Claims
 from services.worker.concluding import Facts, conclude
 from services.worker.deliveries import Answer, Delivered
@@ -20,11 +22,12 @@ from services.worker.intake import Intake
 from services.worker.limits import Deadlines
 from services.worker.metrics import WorkerMetrics
 from services.worker.settling import Settlements
-from services.worker.slots.terms import Assignment, Slots
+from services.worker.slots.client import SlotsUnavailable
+from services.worker.slots.terms import Assignment, Died, Slots
 from services.worker.stubborn import Stubborn
 from services.worker.telling import Teller
 from services.worker.unknown import UnknownTypes
-from services.worker.watching import Ended, Watch
+from services.worker.watching import Ended, Watch, Why
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop
@@ -33,6 +36,13 @@ from shared.ports import JobStore
 log = structlog.get_logger()
 
 RESULT_BYTES_MAX: Final = 256 * 1024  # DESIGN, 5: limits
+
+
+NEVER_STARTED: Final = Ended(
+    event=Died(signal=None, exit_code=None, peak_rss=0, refused=True),
+    why=Why.ITSELF,
+    rung=Rung.NONE,
+)
 
 
 class Heartbeats(Protocol):
@@ -54,6 +64,7 @@ class Tools:
     settlements: Settlements
     unknown: UnknownTypes
     intake: Intake
+    broken: threading.Event  # set when the slots cannot be trusted any more
     metrics: WorkerMetrics
     types: Mapping[str, CatalogEntry]
     monotonic: Callable[[], float]
@@ -71,12 +82,13 @@ class Executor:
         """Do all that the message asks and return how it is settled.
 
         Raises:
-            SlotSilentError: the zygote cannot be trusted any more; the worker must end.
+            SlotSilentError, SlotsUnavailable: the slots cannot be trusted any more; the worker must
+                end, and the broker redelivers.
         """
         tools = self._tools
         if not delivery.alive:
             return Answer.HOLD
-        if tools.intake.draining or not tools.slots.alive:
+        if tools.intake.draining or tools.broken.is_set() or not tools.slots.alive:
             return Answer.REQUEUE
         entry = tools.types.get(delivery.job.type)
         if entry is None or delivery.job.options.type_version > entry.version:
@@ -109,7 +121,12 @@ class Executor:
         self, attempt: Attempt, entry: CatalogEntry, teller: Teller, started: float
     ) -> Ended:
         tools = self._tools
-        slot = tools.slots.start(_assignment(attempt, entry))
+        try:
+            slot = tools.slots.start(_assignment(attempt, entry))
+        except SlotsUnavailable:
+            log.critical("slots_unavailable", job_id=attempt.job.id)
+            tools.broken.set()
+            return NEVER_STARTED
         deadlines = Deadlines.counted_from(
             started,
             soft_limit=entry.limits.soft_time_limit_seconds,

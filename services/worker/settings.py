@@ -9,7 +9,6 @@ from pydantic_settings import NoDecode
 from shared.runtime.settings import CommonSettings
 
 LEAST_SLOTS: Final = 2
-OUR_JOBS: Final = "services.worker.jobs"
 
 
 def _default_slots() -> int:

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from services.worker.intake import Intake
 from services.worker.metrics import WorkerMetrics
 from services.worker.nudges import Nudges
 from services.worker.residents import Households, Residents
-from services.worker.settings import OUR_JOBS, WorkerSettings
+from services.worker.settings import WorkerSettings
 from services.worker.settling import Settlements
-from services.worker.slots.client import ZygoteSlots
+from services.worker.slots.client import SlotsUnavailable, ZygoteSlots
+from services.worker.slots.loading import JobModulesError
 from services.worker.slots.terms import Slots
 from services.worker.stubborn import Stubborn
 from services.worker.unknown import TypeWatch, UnknownTypes
@@ -37,8 +39,17 @@ _MS: Final = 1000
 
 
 def make_slots(settings: WorkerSettings) -> Slots:
-    """Start the zygote; before any thread is, because it is forked."""
-    return ZygoteSlots((OUR_JOBS, *settings.jobs), lease=settings.lease_ms / _MS)
+    """Start the zygote and load the job types; before any thread is started.
+
+    Raises:
+        SystemExit: status 1 with one line on stderr; a job module cannot be loaded.
+    """
+    try:
+        return ZygoteSlots(
+            settings.jobs, lease=settings.lease_ms / _MS, log_level=settings.log_level
+        )
+    except (JobModulesError, SlotsUnavailable) as fault:
+        sys.exit(f"waymark: {fault}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,7 @@ class _Ground:
     card: WorkerCard
     metrics: WorkerMetrics
     intake: Intake
+    broken: threading.Event
     loop: HouseLoop
     store: RedisStore
     aio_store: AsyncRedisStore
@@ -86,7 +98,7 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         slots=slots,
         intake=ground.intake,
         loop=ground.loop,
-        residents=_residents(ground, crew, pulse),
+        residents=_residents(ground, pulse),
         pulse=pulse,
         store=ground.store,
         metrics=ground.metrics,
@@ -109,6 +121,7 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
         card=card,
         metrics=metrics,
         intake=Intake(),
+        broken=threading.Event(),
         loop=HouseLoop(),
         store=RedisStore(redis_url),
         aio_store=AsyncRedisStore(redis_url),
@@ -131,6 +144,7 @@ def _executor(ground: _Ground, stubborn: Stubborn, claims: Claims, pulse: Pulse)
             settlements=Settlements(stubborn, claims, ground.intake),
             unknown=UnknownTypes(stubborn, claims, ground.types),
             intake=ground.intake,
+            broken=ground.broken,
             metrics=ground.metrics,
             types={entry.type: entry for entry in ground.entries},
             monotonic=time.monotonic,
@@ -147,10 +161,10 @@ def _crew(ground: _Ground, executor: Executor) -> Crew:
     )
     for queue in ground.queues:
         broker.serve(queue)
-    return Crew(broker, executor, slots=ground.settings.slots)
+    return Crew(broker, executor, slots=ground.settings.slots, broken=ground.broken)
 
 
-def _residents(ground: _Ground, crew: Crew, pulse: Pulse) -> Residents:
+def _residents(ground: _Ground, pulse: Pulse) -> Residents:
     settings = ground.settings
     announcer = Announcer(
         ground.registry,
@@ -171,13 +185,13 @@ def _residents(ground: _Ground, crew: Crew, pulse: Pulse) -> Residents:
             intake=ground.intake,
         ),
         watchdog_seconds=settings.watchdog_seconds,
-        broke=lambda name: _give_up(crew, ground.metrics, name),
+        broke=lambda name: _give_up(ground, name),
     )
 
 
-def _give_up(crew: Crew, metrics: WorkerMetrics, resident: str) -> None:
-    metrics.faults.labels(resident).inc()
-    crew.broken.set()
+def _give_up(ground: _Ground, resident: str) -> None:
+    ground.metrics.faults.labels(resident).inc()
+    ground.broken.set()
 
 
 def _servable(slots: Slots) -> list[CatalogEntry]:

@@ -1,5 +1,6 @@
 """An executor on a bench: scripted store, publisher and slots, and a clock moved by hand."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from shared.contracts.operations import (
 )
 from tests.fakes.hands import HandClock
 from tests.fakes.jobs import message, record
-from tests.fakes.scripted import ScriptedPublisher, ScriptedStore
+from tests.fakes.scripted import YES, ScriptedPublisher, ScriptedStore
 from tests.fakes.slots import FakeSlots, Step, entry
 
 LEASE_MS = 15_000
@@ -72,12 +73,13 @@ class Bench:
         *,
         answers: Mapping[str, SlotEvent] | None = None,
         job: JobRecord | None = None,
-        **limits: float | None,
+        **limits: Any,
     ) -> None:
         self.clock = HandClock()
         self.store = ScriptedStore()
         self.publisher = ScriptedPublisher()
         self.intake = Intake()
+        self.broken = threading.Event()
         self.heartbeats = FakeHeartbeats()
         self.entry = entry(**limits)
         self.slots = FakeSlots(self.clock, script=script, answers=answers, entries=[self.entry])
@@ -89,9 +91,9 @@ class Bench:
         self.executor = self._executor()
         self.job = job or record()
         self.store.answer(Claim, ClaimAnswer(verdict=ClaimVerdict.RUN, job=self.job))
-        self.store.answer(Confirm, True)
-        self.store.answer(Progress, True)
-        self.store.answer(Checkpoint, True)
+        self.store.answer(Confirm, YES)
+        self.store.answer(Progress, YES)
+        self.store.answer(Checkpoint, YES)
         self.settles(Succeed, State.SUCCEEDED)
         self.settles(Fail, State.FAILED)
         self.settles(Stop, State.CANCELLED)
@@ -143,6 +145,7 @@ class Bench:
                 settlements=Settlements(stubborn, claims, self.intake, pause=self._pause),
                 unknown=UnknownTypes(stubborn, claims, self.types),
                 intake=self.intake,
+                broken=self.broken,
                 metrics=self.metrics,
                 types={self.entry.type: self.entry},
                 monotonic=self.clock.monotonic,

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Operation
 
 A = TypeVar("A")
+YES, NO = True, False
 
 
 class ScriptedStore:
@@ -30,7 +31,7 @@ class ScriptedStore:
             answer = answer()
         if isinstance(answer, Exception):
             raise answer
-        return answer  # type: ignore[no-any-return]
+        return cast("A", answer)
 
     def of(self, operation: type[Operation[Any]]) -> list[Any]:
         return [asked for asked in self.asked if isinstance(asked, operation)]

@@ -1,6 +1,7 @@
 """Slots whose attempts follow a script, and that say how they were treated."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from services.worker.slots.terms import Assignment, Died, SlotEvent
 from shared.contracts.catalog import CatalogEntry, Limits
@@ -12,9 +13,9 @@ Step = SlotEvent | float | Callable[[], None]
 KILLED = Died(signal=9, exit_code=None, peak_rss=50 * 2**20)
 
 
-def entry(name: str = "demo", **limits: float | None) -> CatalogEntry:
+def entry(name: str = "demo", **limits: Any) -> CatalogEntry:
     """Return a catalogue entry with the limits of a test."""
-    facts = {
+    facts: dict[str, Any] = {
         "soft_time_limit_seconds": None,
         "time_limit_seconds": None,
         "retries": 3,
@@ -28,7 +29,7 @@ def entry(name: str = "demo", **limits: float | None) -> CatalogEntry:
         summary="",
         queue="default",
         isolation="slot",
-        limits=Limits(**facts),  # type: ignore[arg-type] - the defaults are of both kinds
+        limits=Limits(**facts),
         payload_schema={},
         result_schema=None,
     )
@@ -96,6 +97,7 @@ class FakeSlots:
         self._answers = answers or {}
         self._entries = entries
         self.alive = True
+        self.refusal: Exception | None = None
         self.assigned: list[Assignment] = []
         self.slots: list[FakeSlot] = []
         self.renewals: list[tuple[str, float]] = []
@@ -104,6 +106,8 @@ class FakeSlots:
         return self._entries
 
     def start(self, assignment: Assignment) -> FakeSlot:
+        if self.refusal is not None:
+            raise self.refusal
         self.assigned.append(assignment)
         self.slots.append(FakeSlot(self._clock, self._script, self._answers))
         return self.slots[-1]

@@ -1,22 +1,25 @@
 """What becomes of a delivery before its job runs: every row of the claim table, and trouble."""
 
+from typing import Any
+
 import pytest
 
 from services.worker.deliveries import Answer
 from services.worker.slots.terms import Returned
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Renewal, RenewalVerdict
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
-from shared.contracts.operations import Claim, Confirm, Heartbeat, Park, Read, Succeed
 from shared.contracts.lifecycle import State
+from shared.contracts.operations import Claim, Confirm, Heartbeat, Park, Read, Succeed
 from tests.fakes.bench import Bench, FakeDelivery
 from tests.fakes.jobs import message, record
+from tests.fakes.scripted import NO, YES
 from tests.fakes.slots import entry
 
 OK = [Returned("null")]
 
 
-def claimed(bench: Bench, verdict: ClaimVerdict, **facts: object) -> None:
-    bench.store.answer(Claim, ClaimAnswer(verdict=verdict, **facts))  # type: ignore[arg-type] - a test's facts
+def claimed(bench: Bench, verdict: ClaimVerdict, **facts: Any) -> None:
+    bench.store.answer(Claim, ClaimAnswer(verdict=verdict, **facts))
 
 
 @pytest.mark.parametrize("verdict", [ClaimVerdict.LIVE, ClaimVerdict.NOT_DUE, ClaimVerdict.PAUSED])
@@ -155,7 +158,7 @@ def test_nothing_is_begun_in_a_drain_or_without_a_zygote() -> None:
 # --- types this worker does not know
 
 
-def unknown(bench: Bench, **facts: object) -> FakeDelivery:
+def unknown(bench: Bench, **facts: Any) -> FakeDelivery:
     bench.delivery = FakeDelivery(message(**{"type": "other", **facts}))
     return bench.delivery
 
@@ -186,7 +189,7 @@ def test_an_older_version_of_a_known_type_runs() -> None:
 def test_a_type_that_nobody_has_announced_for_ten_minutes_becomes_a_dead_letter() -> None:
     bench = Bench()
     unknown(bench)
-    bench.store.answer(Park, True)
+    bench.store.answer(Park, YES)
     bench.clock.now += 599.0
     bench.types.seen([])
     assert bench.run() is Answer.ACK
@@ -217,7 +220,7 @@ def test_a_parked_message_that_is_not_current_goes_round_until_its_job_is_final(
     unknown(bench)
     bench.clock.now += 600.0
     bench.types.seen([])
-    bench.store.answer(Park, False)
+    bench.store.answer(Park, NO)
     bench.store.answer(Read, record(state=State.RUNNING), record(state=State.SUCCEEDED))
     assert bench.run() is Answer.ACK
     assert len(bench.publisher.sent) == 1

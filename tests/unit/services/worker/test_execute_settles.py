@@ -1,10 +1,13 @@
 """How an attempt ends, is written down and is answered to the broker."""
 
+from typing import Any
+
 import pytest
 
 from services.worker.cancelling import StopOrder
 from services.worker.deliveries import Answer
 from services.worker.execute import RESULT_BYTES_MAX
+from services.worker.slots.client import SlotsUnavailable
 from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved
 from services.worker.watching import SlotSilentError
 from shared.contracts.answers import (
@@ -32,13 +35,14 @@ from shared.contracts.operations import (
 )
 from tests.fakes.bench import Bench
 from tests.fakes.jobs import record
+from tests.fakes.scripted import NO, YES
 
 LOST = Settled(verdict=SettleVerdict.LOST)
 
 
-def raised(kind: str = "error", **facts: object) -> Raised:
+def raised(kind: str = "error", **facts: Any) -> Raised:
     words = {"kind": kind, "code": "", "message": "boom", "type": "ValueError", "traceback": ""}
-    return Raised(**{**words, **facts})  # type: ignore[arg-type] - a test's facts
+    return Raised(**{**words, **facts})
 
 
 CANCELLED = raised("cancelled")
@@ -92,7 +96,7 @@ def test_progress_that_the_store_does_not_take_is_kept_for_the_end() -> None:
 
 def test_a_checkpoint_is_stored_before_the_failure_that_it_is_for() -> None:
     bench = Bench([Saved('{"row":7}'), raised()])
-    bench.store.answer(Checkpoint, StoreUnavailable(), StoreUnavailable(), True)
+    bench.store.answer(Checkpoint, StoreUnavailable(), StoreUnavailable(), YES)
     bench.run()
     order = [type(asked) for asked in bench.store.asked]
     assert order.index(Retry) > max(i for i, kind in enumerate(order) if kind is Checkpoint)
@@ -176,6 +180,14 @@ def test_a_slot_that_never_started_is_handed_back_unharmed() -> None:
     bench = Bench([Died(signal=None, exit_code=None, peak_rss=0, refused=True)])
     assert bench.run() is Answer.REQUEUE
     assert bench.outcomes("interrupted") == 1
+
+
+def test_an_attempt_that_no_slot_can_be_had_for_is_handed_back_and_the_worker_is_broken() -> None:
+    bench = Bench()
+    bench.slots.refusal = SlotsUnavailable()
+    assert bench.run() is Answer.REQUEUE
+    assert bench.store.of(Release)
+    assert bench.broken.is_set()
 
 
 # --- it ran too long
@@ -266,7 +278,7 @@ def test_a_cancel_stays_a_cancel_when_a_drain_hurries_it() -> None:
 
 def test_an_attempt_that_loses_its_lease_is_killed_and_writes_nothing() -> None:
     bench = Bench([])
-    bench.slots._script = [lambda: bench.attempt.mailbox.lose()]
+    bench.slots._script = [lambda: bench.attempt.mailbox.lose()]  # noqa: PLW0108 - it exists only then
     assert bench.run() is Answer.REQUEUE
     assert bench.slots.slots[0].treated == ["kill"]
     assert [type(asked) for asked in bench.store.asked] == [Claim]
@@ -274,7 +286,7 @@ def test_an_attempt_that_loses_its_lease_is_killed_and_writes_nothing() -> None:
 
 def test_progress_that_is_refused_means_that_the_attempt_is_lost() -> None:
     bench = Bench([Reported(1, "{}")])
-    bench.store.answer(Progress, False)
+    bench.store.answer(Progress, NO)
     assert bench.run() is Answer.REQUEUE
     assert bench.slots.slots[0].treated == ["kill"]
 

@@ -24,7 +24,7 @@ OF_STATE = {
 """The exit status of each final state."""
 
 
-class Stop(Exception):  # noqa: N818 - it is the end of a command, not always an error
+class Stop(Exception):
     """The command ends here, with this text for people and this status."""
 
     def __init__(self, text: str, status: Exit) -> None:

@@ -1,0 +1,475 @@
+"""The command line against a small fake house on loopback: what it says and how it ends."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+JOB = "0190a0a0-0000-7000-8000-000000000001"
+AT = "2026-01-01T00:00:00.000Z"
+EPOCH = "8b592835"
+
+Talk = Callable[["Socket"], None]
+
+
+class Socket:
+    """The server's end of one stream, past its hello."""
+
+    def __init__(self, connection: ServerConnection, hello: dict[str, Any]) -> None:
+        self.connection = connection
+        self.hello = hello
+
+    def say(self, **frame: object) -> None:
+        self.connection.send(json.dumps(frame))
+
+    def hear(self) -> dict[str, Any]:
+        frame = json.loads(self.connection.recv(timeout=10))
+        assert isinstance(frame, dict)
+        return frame
+
+    def close(self, code: int, reason: str = "") -> None:
+        self.connection.close(code, reason)
+
+    def snapshot(self, step: int, state: str = "running", **more: object) -> None:
+        history = [{"step": n, "state": "running", "at": AT} for n in range(1, step)]
+        self.event(
+            "snapshot",
+            step,
+            step * 10,
+            state=state,
+            attempt=1,
+            progress=None,
+            result=None,
+            error=None,
+            history=[*history, {"step": step, "state": state, "at": AT}],
+            **more,
+        )
+
+    def transition(self, step: int, state: str, **more: object) -> None:
+        self.event("transition", step, step * 10, state=state, at=AT, attempt=1, **more)
+
+    def progress(self, step: int, current: int) -> None:
+        shown = {"current": current, "total": 4, "percent": current * 25.0, "message": "reading"}
+        self.event("progress", step, step * 10 + current, progress=shown)
+
+    def event(self, type_: str, step: int, revision: int, **more: object) -> None:
+        place = {"job": JOB, "epoch": EPOCH, "seq": 1, "revision": revision, "step": step}
+        self.say(type=type_, **(place | more))
+
+
+class FakeHouse:
+    """Answers HTTP from a table and talks one prepared talk for each stream."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
+        self.talks: list[Talk] = []
+        self.hellos: list[dict[str, Any]] = []
+        self.faults: list[BaseException] = []
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._stream: Server = serve(self._talk, "127.0.0.1", 0)
+        for server in (self._http, self._stream):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self.stream_url = f"ws://127.0.0.1:{self._stream.socket.getsockname()[1]}/v1/stream"
+        self.answer("POST", "/v1/tokens", 201, self.access)
+        self.answer("GET", f"/v1/jobs/{JOB}", 200, self.job("running"))
+
+    @property
+    def access(self) -> dict[str, str]:
+        return {"token": "t0", "expires_at": AT, "stream_url": self.stream_url}
+
+    def job(self, state: str, **more: object) -> dict[str, Any]:
+        final = state in {"succeeded", "failed", "cancelled", "expired"}
+        job = {
+            "id": JOB,
+            "type": "demo.steps",
+            "queue": "default",
+            "state": state,
+            "final": final,
+            "attempt": 1,
+            "max_attempts": 6,
+            "priority": 5,
+            "result": None,
+            "error": None,
+            "progress": None,
+            "labels": {},
+            "created_at": AT,
+            "dead_letter": None,
+            "attempts": [],
+        }
+        return job | more
+
+    def answer(self, method: str, path: str, status: int, body: object) -> None:
+        self.answers[method, path] = (status, body)
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._stream.shutdown()
+        assert not self.faults, self.faults
+
+    def _talk(self, connection: ServerConnection) -> None:
+        try:
+            hello = json.loads(connection.recv(timeout=10))
+            self.hellos.append(hello)
+            welcome = {"session": "s", "timeout_ms": 10_000, "ping_interval_ms": 5_000}
+            connection.send(json.dumps({"type": "welcome", **welcome}))
+            self.talks.pop(0)(Socket(connection, hello))
+            for _ in connection:  # until the client goes
+                pass
+        except ConnectionClosed:
+            pass
+        except BaseException as fault:
+            self.faults.append(fault)
+            raise
+
+    def _handler(house) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has its own self
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                size = int(self.headers.get("content-length") or 0)
+                body = json.loads(self.rfile.read(size)) if size else None
+                house.asked.append((self.command, self.path, dict(self.headers), body))
+                missing = (404, {"detail": "There is no such job.", "code": "job-not-found"})
+                status, answer = house.answers.get(
+                    (self.command, self.path.partition("?")[0]), missing
+                )
+                payload = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("content-length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = _answer  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def house() -> Iterator[FakeHouse]:
+    house = FakeHouse()
+    yield house
+    house.close()
+
+
+def environment(house: FakeHouse) -> dict[str, str]:
+    return os.environ | {
+        "WAYMARK_URL": house.url,
+        "WAYMARK_STREAM_URL": house.stream_url,
+        "WAYMARK_API_KEY": "wm_k_s",
+        "COLUMNS": "120",
+    }
+
+
+def waymark(
+    house: FakeHouse, *words: str, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "clients.cli", *words],
+        env=environment(house),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def states_in(text: str) -> list[str]:
+    return re.findall(rf"^{re.escape(AT)}  (\w+)", text, flags=re.MULTILINE)
+
+
+def test_a_submitted_job_is_watched_to_its_end(house: FakeHouse) -> None:
+    def talk(socket: Socket) -> None:
+        assert socket.hello["token"] == "t1"
+        assert socket.hello["subscriptions"] == [{"job": JOB}]
+        socket.snapshot(1, "queued")
+        socket.say(type="live", job=JOB, recovered=False)
+        socket.say(type="ping")
+        assert socket.hear() == {"type": "pong"}
+        socket.transition(2, "running")
+        socket.progress(2, 2)
+        socket.transition(3, "succeeded", result={"rows": 4})
+
+    house.talks = [talk]
+    accepted = house.job("queued") | {"access": house.access | {"token": "t1"}}
+    house.answer("POST", "/v1/jobs", 202, accepted)
+    columns = [{"name": "year", "nulls": 0}]
+    ended = house.job("succeeded", result={"rows": 4, "columns": columns})
+    house.answer("GET", f"/v1/jobs/{JOB}", 200, ended)
+
+    done = waymark(
+        house,
+        *("submit", "demo.steps", "steps=3", "name=x", "--watch", "--priority", "9"),
+        *("--delay", "1.5", "--queue", "slow", "--label", "a=b", "--idempotency-key", "k1"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert states_in(done.stdout) == ["queued", "running", "succeeded"]
+    assert "50 % (2/4) reading" in done.stdout
+    assert "succeeded after 1 attempt\n" in done.stdout
+    assert re.search(r"^year +0$", done.stdout, flags=re.MULTILINE)
+    _, _, headers, body = house.asked[0]
+    assert {name.lower(): value for name, value in headers.items()}["idempotency-key"] == "k1"
+    assert body == {
+        "type": "demo.steps",
+        "payload": {"steps": 3, "name": "x"},
+        "priority": 9,
+        "delay_seconds": 1.5,
+        "queue": "slow",
+        "labels": {"a": "b"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("succeeded", 0), ("failed", 1), ("cancelled", 3), ("expired", 4)]
+)
+def test_the_exit_status_is_the_outcome(house: FakeHouse, state: str, status: int) -> None:
+    error = {"code": "declined", "message": "card declined"} if state == "failed" else None
+    house.answer("GET", f"/v1/jobs/{JOB}", 200, house.job(state, error=error))
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == status
+    assert done.stdout.startswith(state)
+    assert ("declined: card declined" in done.stdout) is (state == "failed")
+
+
+def test_a_broken_stream_resumes_at_its_place_and_shows_each_step_once(house: FakeHouse) -> None:
+    def first(socket: Socket) -> None:
+        socket.snapshot(2)
+        socket.progress(2, 1)
+        socket.close(4201, "too slow")
+
+    def second(socket: Socket) -> None:
+        place = {"epoch": EPOCH, "revision": 21, "step": 2}
+        assert socket.hello["subscriptions"] == [{"job": JOB} | place]
+        socket.transition(3, "retrying")
+        socket.say(type="drain", after_ms=[0, 10], grace_ms=1000)
+
+    def third(socket: Socket) -> None:
+        socket.transition(3, "retrying")  # seen before
+        socket.say(type="live", job=JOB, recovered=True)
+        socket.transition(4, "succeeded")
+
+    house.talks = [first, second, third]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 0, done.stderr
+    assert states_in(done.stdout) == ["running", "running", "retrying", "succeeded"]
+    assert "too slow (4201)" in done.stdout
+
+
+def test_a_gap_is_asked_for_again_once(house: FakeHouse) -> None:
+    def talk(socket: Socket) -> None:
+        socket.snapshot(1, "queued")
+        socket.say(type="live", job=JOB, recovered=False)
+        socket.progress(2, 1)
+        socket.progress(2, 2)
+        place = {"epoch": EPOCH, "revision": 10, "step": 1}
+        asked = socket.hear()
+        assert asked == {"type": "subscribe", "id": 1, "subscriptions": [{"job": JOB} | place]}
+        socket.transition(2, "running")
+        socket.say(type="live", job=JOB, recovered=True)
+        socket.transition(3, "succeeded")
+
+    house.talks = [talk]
+
+    assert states_in(waymark(house, "watch", JOB).stdout) == ["queued", "running", "succeeded"]
+
+
+def test_another_epoch_starts_from_a_new_snapshot(house: FakeHouse) -> None:
+    def talk(socket: Socket) -> None:
+        socket.snapshot(2)
+        socket.event("progress", 2, 99, epoch="other", progress={"current": 1})
+        assert socket.hear()["subscriptions"] == [{"job": JOB}]
+        socket.snapshot(1, "queued", epoch="other")
+        socket.event("transition", 2, 20, epoch="other", state="succeeded", at=AT, attempt=1)
+
+    house.talks = [talk]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 0, done.stderr
+    assert states_in(done.stdout) == ["running", "running", "queued", "succeeded"]
+
+
+def test_an_expired_token_is_renewed(house: FakeHouse) -> None:
+    def expired(socket: Socket) -> None:
+        assert socket.hello["token"] == "t0"
+        house.answer("POST", "/v1/tokens", 201, house.access | {"token": "t2"})
+        socket.close(4101, "token expired")
+
+    def renewed(socket: Socket) -> None:
+        assert socket.hello["token"] == "t2"
+        socket.say(type="auth_expiring", in_seconds=60)
+        assert socket.hear() == {"type": "auth", "id": 1, "token": "t2"}
+        socket.snapshot(1, "cancelled")
+
+    house.talks = [expired, renewed]
+
+    assert waymark(house, "watch", JOB).returncode == 3
+
+
+def test_a_code_that_says_stop_stops(house: FakeHouse) -> None:
+    house.talks = [lambda socket: socket.close(4003, "the token allows nothing here")]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 5
+    assert "the token allows nothing here (4003)" in done.stderr
+    assert len(house.hellos) == 1
+
+
+def test_ctrl_c_leaves_the_job_running_and_says_what_to_do(house: FakeHouse) -> None:
+    house.talks = [lambda socket: socket.snapshot(1)]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "clients.cli", "watch", JOB],
+        env=environment(house),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "running" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+
+    assert process.returncode == 130
+    assert f"waymark watch {JOB}" in said
+    assert f"waymark cancel {JOB}" in said
+    assert "Traceback" not in said
+    assert not any(path.endswith("/cancel") for _, path, _, _ in house.asked)
+
+
+def test_a_terminal_gets_a_bar_that_moves(house: FakeHouse) -> None:
+    def talk(socket: Socket) -> None:
+        socket.snapshot(1)
+        for current in (1, 2, 3):
+            socket.progress(1, current)
+        socket.transition(2, "succeeded")
+
+    house.talks = [talk]
+    house.answer("GET", f"/v1/jobs/{JOB}", 200, house.job("running"))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "clients.cli", "watch", JOB],
+        env=environment(house) | {"TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                seen += chunk
+        except OSError:  # the terminal's other end is closed
+            pass
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"\x1b[?25l" in seen, "the cursor is hidden while the bar moves"
+    assert b"\x1b[?25h" in seen, "and shown again"
+    assert "━".encode() in seen
+    assert b"75%" in seen
+
+
+def test_faults_of_a_payload_are_listed_with_their_pointers(house: FakeHouse) -> None:
+    faults = [{"detail": "'source' is a required property", "pointer": "/payload"}]
+    problem = {"detail": "The payload does not fit.", "code": "validation-failed", "errors": faults}
+    house.answer("POST", "/v1/jobs", 422, problem)
+
+    done = waymark(house, "submit", "csv.profile", "--json", "-", stdin='{"a": 1}')
+
+    assert done.returncode == 2
+    assert "  /payload: 'source' is a required property" in done.stderr
+    assert house.asked[0][3] == {"type": "csv.profile", "payload": {"a": 1}}
+
+
+def test_a_refused_key_is_status_5_and_no_traceback(house: FakeHouse) -> None:
+    house.answer("GET", "/v1/jobs", 401, {"detail": "No such key.", "code": "unauthenticated"})
+
+    done = waymark(house, "jobs")
+
+    assert done.returncode == 5
+    assert done.stderr == "waymark: No such key. (401, unauthenticated)\n"
+
+
+def test_a_house_that_is_not_there_is_status_5(house: FakeHouse, unused_tcp_port: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "clients.cli", "submit", "demo.steps"],
+        env=environment(house) | {"WAYMARK_URL": f"http://127.0.0.1:{unused_tcp_port}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 5
+    assert done.stderr.startswith("waymark: http://127.0.0.1")
+    assert done.stderr.count("\n") == 1
+
+
+def test_jobs_are_listed_for_people_and_for_programs(house: FakeHouse) -> None:
+    house.answer("GET", "/v1/jobs", 200, {"data": [house.job("running")], "page": {}})
+
+    table = waymark(house, "jobs", "--limit", "5").stdout
+    lines = waymark(house, "jobs", "--json").stdout.splitlines()
+
+    assert JOB in table
+    assert "demo.steps" in table
+    assert house.asked[0][1] == "/v1/jobs?limit=5"
+    assert [json.loads(line)["id"] for line in lines] == [JOB]
+
+
+def test_one_job_is_shown(house: FakeHouse) -> None:
+    done = waymark(house, "job", JOB)
+
+    assert done.returncode == 0
+    assert "demo.steps  (queue default, priority 5)" in done.stdout
+    assert waymark(house, "job", "nope").returncode == 2
+
+
+def test_a_cancel_says_whether_the_job_still_runs(house: FakeHouse) -> None:
+    house.answer("POST", f"/v1/jobs/{JOB}/cancel", 202, house.job("running"))
+
+    done = waymark(house, "cancel", JOB, "--reason", "wrong file", "--grace", "5")
+
+    assert done.returncode == 0
+    assert "asked to stop" in done.stdout
+    assert house.asked[0][3] == {"reason": "wrong file", "grace_seconds": 5.0}
+
+
+def test_the_wrapper_script_runs_it(house: FakeHouse, tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "waymark"
+    done = subprocess.run(
+        [str(script), "job", JOB],
+        env=environment(house),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert JOB in done.stdout

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from services.worker.settings import WorkerSettings
+from services.worker.shutdown import Shutdown
 from services.worker.wiring import build, make_slots
 from shared.runtime import logs
 from shared.runtime.serving import listen
-from shared.runtime.shutdown import Shutdown
 
 
 def main() -> int:

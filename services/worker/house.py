@@ -16,10 +16,10 @@ from services.worker.intake import Intake
 from services.worker.metrics import WorkerMetrics
 from services.worker.residents import Residents
 from services.worker.settings import WorkerSettings
+from services.worker.shutdown import Shutdown
 from services.worker.slots.terms import Slots
 from shared.adapters.store_redis import RedisStore
 from shared.runtime.probes import routes
-from shared.runtime.shutdown import Shutdown
 
 BOOT_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 15.0

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from shared.runtime.shutdown import Shutdown
+from services.worker.shutdown import Shutdown
 
 shutdown = Shutdown()
 shutdown.when_told(lambda: print("told", flush=True))

@@ -12,7 +12,7 @@ from shared.contracts.tokens import Grant, mint
 
 SUBMIT_TTL_SECONDS: Final = 15 * 60
 LONGEST_TTL_SECONDS: Final = 24 * 3600
-MAX_JOBS: Final = 100
+MAX_JOBS: Final = 200  # as many as one connection may subscribe to; the token stays near 10 KiB
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ DEVELOPMENT_ORIGINS: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """What one connection may cost; sizes in bytes, durations in seconds."""
 
-    first_message: int = 32 * 1024
+    first_message: int = 64 * 1024  # a token for 200 jobs and a cursor for each are 36 KiB
     message: int = 64 * 1024
     buffer_high: int = 64 * 1024  # from here on a connection counts as slow
     buffer_bound: int = 4 * 1024 * 1024  # here it is closed at once

@@ -171,7 +171,8 @@ def _refused(tenant: Tenant, op: ops.Settle) -> Settled | None:
     job = tenant.jobs.get(op.job)
     if job and job.settled and job.settled_token == op.token:
         state, dispatch, delay = job.settled
-        if dispatch != job.dispatch or job.final or delay < 0:
+        moved_on = dispatch != job.dispatch or job.final or job.state is State.RUNNING
+        if moved_on or delay < 0:
             return Settled(verdict=SettleVerdict.OK, state=state)
         return Settled(
             verdict=SettleVerdict.OK,

@@ -66,7 +66,7 @@ class AsyncRedisStore:
         pipe = self._asker.redis.pipeline(transaction=False)
         if call.enrols:
             pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))
-        pipe.execute_command(command, script, len(call.keys), *call.keys, *call.args)  # type: ignore[no-untyped-call]
+        pipe.execute_command(command, script, len(call.keys), *call.keys, *call.args)
         return (await pipe.execute(raise_on_error=False))[-1]
 
 

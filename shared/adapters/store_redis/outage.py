@@ -33,8 +33,7 @@ class Options(TypedDict):
     socket_keepalive: bool
     max_connections: int
     timeout: float
-    lib_name: None
-    lib_version: None
+    driver_info: None
 
 
 def options(deadline: float, *, connections: int) -> Options:
@@ -46,8 +45,7 @@ def options(deadline: float, *, connections: int) -> Options:
         "socket_keepalive": True,
         "max_connections": connections,
         "timeout": deadline / 2,  # for a free connection
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,  # no CLIENT SETINFO on each connect
     }
 
 

@@ -5,7 +5,9 @@ local token = ARGV[4]
 local function refuse()
   if job.state and job.settled_token == token then
     local state, dispatch, delay = string.match(job.settled, '^(%S+) (%S+) (%S+)$')
-    if tonumber(dispatch) ~= job.dispatch or is_final() then delay = '-1' end
+    if tonumber(dispatch) ~= job.dispatch or is_final() or job.state == 'running' then
+      delay = '-1' -- its message has been claimed
+    end
     return { 'ok', state, tonumber(delay), epoch, delay ~= '-1' and redis.call('HGETALL', JOB) or {} }
   end
   if job.state ~= 'running' or job.token ~= token then return { 'lost', '', -1, epoch, {} } end

@@ -6,19 +6,28 @@ import sys
 
 PROGRAM = """
 import os
+import threading
 from services.worker.shutdown import Shutdown
 
 shutdown = Shutdown()
+told = threading.Semaphore(0)
+
 def say(words):  # in one piece: two threads speak
     os.write(1, words + b"\\n")
 
-shutdown.when_told(lambda: say(b"told"))
+def tell():
+    say(b"told")
+    told.release()
+
+shutdown.when_told(tell)
 shutdown.install()
 say(b"up")
 shutdown.asked.wait(20)
 say(b"asked" if not shutdown.hurried.is_set() else b"hurried too soon")
 shutdown.hurried.wait(20)
 say(b"hurried")
+for _ in range(2):
+    told.acquire(timeout=20)
 """
 
 

@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from services.gateway import openapi
-from services.gateway.edge import Edge, on_http_error, on_waymark_error
+from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
 from services.gateway.parts import Parts
 from services.gateway.routes import docs, jobs, probes, tokens, types
 from shared.contracts.errors import WaymarkError
@@ -48,7 +48,11 @@ def build_app(
         redoc_url=None,
         lifespan=live_with,
         redirect_slashes=False,
-        exception_handlers={WaymarkError: on_waymark_error, HTTPException: on_http_error},
+        exception_handlers={
+            WaymarkError: on_waymark_error,
+            HTTPException: on_http_error,
+            Exception: on_crash,
+        },
     )
     jobs.add_routes(app, parts)
     tokens.add_routes(app, parts)

@@ -7,10 +7,10 @@ from typing import Final
 
 import structlog
 import uuid_utils
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.metrics import Metrics
@@ -61,6 +61,8 @@ class Edge:
         except Exception:
             self._metrics.crashed()
             log.exception("request_crashed", request_id=exchange.request_id)
+            if exchange.finished:
+                return  # by `on_crash`
             if exchange.started:
                 raise
             answer = problem(WaymarkError(), request_id=exchange.request_id)
@@ -70,7 +72,7 @@ class Edge:
 class _Exchange:
     """One request's id and what was answered."""
 
-    __slots__ = ("_header", "_send", "request_id", "started", "status")
+    __slots__ = ("_header", "_send", "finished", "request_id", "started", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         sent = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
@@ -78,7 +80,7 @@ class _Exchange:
         self.request_id = text if _REQUEST_ID.fullmatch(text) else uuid_utils.uuid7().hex
         self._header = (b"x-request-id", self.request_id.encode())
         self._send = send
-        self.started = False
+        self.started = self.finished = False
         self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
         scope["waymark.request_id"] = self.request_id
 
@@ -87,6 +89,8 @@ class _Exchange:
             self.started = True
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), self._header]
+        elif not message.get("more_body"):
+            self.finished = True
         await self._send(message)
 
 
@@ -105,14 +109,33 @@ async def on_waymark_error(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def on_crash(request: Request, _error: Exception) -> Response:
+    """Answer a mistake of ours; the framework raises it again, for `Edge` to count."""
+    return problem(WaymarkError(), request_id=request_id(request))
+
+
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer an error that the framework came up with: 404, 405 and the like."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["allow"] = ", ".join(sorted(_methods(request)))
     return respond(
         HTTPStatus(error.status_code),
         code=framework_code(error.status_code),
-        detail=f"{request.method} {request.url.path}: {error.detail}",
+        detail=f"{request.method} {request.url.path[:200]}: {error.detail}",
         request_id=request_id(request),
-        headers=Headers(error.headers),
+        headers=headers,
     )
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what this path takes; the framework names one route's methods only."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }

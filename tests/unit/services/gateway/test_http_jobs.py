@@ -7,9 +7,9 @@ import pytest
 
 from services.gateway.render import poll_after
 from shared.contracts.commands import RunJob
+from shared.contracts.job import Outcome
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Claim, Fault, Read, Retry
-from shared.contracts.job import Outcome
 from tests.fakes.gateway import FakeGateway, as_key, pointers
 from tests.fakes.jobs import record
 
@@ -34,7 +34,10 @@ def start(gateway: FakeGateway, job: str) -> None:
 
 
 def fail_once(gateway: FakeGateway, job: str) -> None:
-    full = '{"code":"error","message":"secret text","type":"ValueError","retryable":true,"traceback":"line 1"}'
+    full = (
+        '{"code":"error","message":"secret text","type":"ValueError","retryable":true,'
+        '"traceback":"line 1"}'
+    )
     public = '{"code":"error","message":"The job failed.","type":null,"retryable":true}'
     fault = Fault(error=full, public=public, outcome=Outcome.FAILED)
     gateway.store.do(Retry(tenant="dev", job=job, token=TOKEN, fault=fault, delay=5_000))
@@ -278,7 +281,11 @@ async def test_pages_of_localhost_may_call_in_development_only(tmp_path: Path) -
         return asked.headers.get("access-control-allow-origin") == origin
 
     development, production = FakeGateway(tmp_path), FakeGateway(tmp_path, origins=(shop,))
-    assert [await allowed(development, each) for each in (local, evil, shop)] == [True, False, False]
+    assert [await allowed(development, each) for each in (local, evil, shop)] == [
+        True,
+        False,
+        False,
+    ]
     assert [await allowed(production, each) for each in (local, evil, shop)] == [False, False, True]
 
 
@@ -289,7 +296,9 @@ async def test_the_docs_need_nothing_from_elsewhere(gateway: FakeGateway) -> Non
     assert "://" not in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert api["openapi"].startswith("3.1")
-    assert {"/v1/jobs", "/v1/jobs/{job}", "/v1/jobs/{job}/cancel", "/v1/tokens"} <= set(api["paths"])
+    assert {"/v1/jobs", "/v1/jobs/{job}", "/v1/jobs/{job}/cancel", "/v1/tokens"} <= set(
+        api["paths"]
+    )
 
 
 async def test_the_description_has_every_schema_it_refers_to(gateway: FakeGateway) -> None:

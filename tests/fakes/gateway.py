@@ -1,0 +1,122 @@
+"""The whole gateway on fakes, with a client that speaks to it without a socket."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from services.gateway.access import TokenDesk
+from services.gateway.app import build_app
+from services.gateway.catalogue import Catalogue
+from services.gateway.gate import Gate
+from services.gateway.keyring import KeyRing
+from services.gateway.metrics import Metrics
+from services.gateway.parts import Limits, Parts
+from services.gateway.render import Renderer
+from services.gateway.submit import Submission
+from shared.contracts.catalog import CatalogEntry
+from tests.fakes.publisher import FakePublisher
+from tests.fakes.registry import FakeRegistry, a_worker, an_entry
+from tests.fakes.store import AsyncFakeStore, FakeStore
+
+TOKEN_SECRET: Final = "a secret of forty characters, or so it is"
+ALL: Final = ("submit", "read", "operate")
+DEV: Final = "Bearer wm_dev_dev-secret"
+
+
+def a_key(name: str, *, tenant: str, scopes: tuple[str, ...] = ALL) -> dict[str, object]:
+    """Return the line of the keys file for the key text `wm_<name>_<name>-secret`."""
+    return {
+        "id": name,
+        "secret_sha256": hashlib.sha256(f"{name}-secret".encode()).hexdigest(),
+        "tenant": tenant,
+        "scopes": list(scopes),
+        "name": name,
+    }
+
+
+KEYS: Final = (
+    a_key("dev", tenant="dev"),
+    a_key("other", tenant="other"),
+    a_key("reader", tenant="dev", scopes=("read",)),
+    a_key("submitter", tenant="dev", scopes=("submit",)),
+    a_key("sre", tenant="*"),
+)
+
+
+class FakeGateway:
+    """The gateway's app, its fakes and a client; `headers` of a call add to the dev key's."""
+
+    def __init__(self, folder: Path, *entries: CatalogEntry, origins: tuple[str, ...] = ()) -> None:
+        keys = folder / "keys.json"
+        keys.write_text(json.dumps(KEYS))
+        self.store = FakeStore()
+        self.publisher = FakePublisher()
+        self.registry = FakeRegistry(*(entries or (an_entry(),)))
+        self.registry.cards.append(a_worker("w1", "default", "bulk"))
+        self.metrics = Metrics()
+        store = AsyncFakeStore(self.store)
+        catalogue = Catalogue(registry=self.registry)
+        stream_url = "ws://stream.test/v1/stream"
+        parts = Parts(
+            gate=Gate(ring=KeyRing(keys), token_secret=TOKEN_SECRET),
+            store=store,
+            submission=Submission(
+                store=store, publisher=self.publisher, catalogue=catalogue, metrics=self.metrics
+            ),
+            catalogue=catalogue,
+            renderer=Renderer("http://api.test", stream_url),
+            desk=TokenDesk(TOKEN_SECRET, stream_url),
+            metrics=self.metrics,
+            limits=Limits(body=1 << 20, payload=256 << 10, labels=16, concurrent_requests=100),
+        )
+        app = build_app(parts, ready={}, origins=origins, lifespan=_never)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(
+            transport=transport, base_url="http://api.test", headers={"authorization": DEV}
+        )
+
+    async def submit(self, body: object = None, **headers: str) -> httpx.Response:
+        """Submit a job; by default a good one."""
+        body = {"type": "demo.steps", "payload": {"steps": 3}} if body is None else body
+        return await self.client.post("/v1/jobs", json=body, headers=_spelled(headers))
+
+    async def send(self, content: bytes, **headers: str) -> httpx.Response:
+        """Submit exactly these bytes."""
+        spelled = {"content-type": "application/json"} | _spelled(headers)
+        return await self.client.post("/v1/jobs", content=content, headers=spelled)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """Read something."""
+        return await self.client.get(path, headers=_spelled(headers))
+
+    async def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """Post something, or nothing."""
+        if body is None:
+            return await self.client.post(path, headers=_spelled(headers))
+        return await self.client.post(path, json=body, headers=_spelled(headers))
+
+    def count(self, name: str, **labels: str) -> float:
+        """Return the value of a metric."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+def as_key(name: str) -> str:
+    """Return the Authorization header of one of KEYS."""
+    return f"Bearer wm_{name}_{name}-secret"
+
+
+def pointers(answer: httpx.Response) -> list[str]:
+    """Return what a problem points to."""
+    errors: list[dict[str, Any]] = answer.json()["errors"]
+    return [error["pointer"] for error in errors]
+
+
+def _spelled(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def _never() -> Any:
+    raise AssertionError("without a server there is no lifespan")

@@ -1,0 +1,274 @@
+"""Leases of duties, the sweeper and the archivist, on fakes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from services.gateway.housekeeping.archivist import Archivist
+from services.gateway.housekeeping.dead_letter_queue import last_reason
+from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.sweeper import Sweeper
+from services.gateway.metrics import Metrics
+from shared.contracts.commands import RunJob
+from shared.contracts.lifecycle import State
+from shared.contracts.operations import Read, Submit
+from tests.eventually import eventually_async
+from tests.fakes.publisher import FakePublisher
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.store import AsyncFakeStore, FakeStore
+
+JOB = "01938c5e-0000-7000-8000-000000000001"
+
+
+class House:
+    """The fakes and one gateway's duties on them."""
+
+    def __init__(self, registry: FakeRegistry | None = None, holder: str = "g1") -> None:
+        self.store = FakeStore()
+        self.publisher = FakePublisher()
+        self.registry = registry or FakeRegistry(tenants=["dev"])
+        self.metrics = Metrics()
+        self.duty = Duty("sweeper", holder=holder, registry=self.registry)
+        self.sweeper = Sweeper(
+            store=AsyncFakeStore(self.store),
+            publisher=self.publisher,
+            registry=self.registry,
+            duty=self.duty,
+            metrics=self.metrics,
+            lease_ms=15_000,
+        )
+
+    def submit(self) -> None:
+        self.store.do(
+            Submit(
+                tenant="dev",
+                job=JOB,
+                type="demo",
+                type_version=1,
+                queue="default",
+                priority=5,
+                payload="{}",
+                max_attempts=3,
+                labels={},
+                submitted_by="key:dev",
+            )
+        )
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def working(*works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(work()) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def true(fact: bool) -> bool:
+    return fact
+
+
+async def soon(fact: Callable[[], object]) -> None:
+    async def ask() -> bool:
+        return bool(fact())
+
+    await eventually_async(ask)
+
+
+async def test_a_duty_has_one_holder_and_a_released_one_goes_to_the_next() -> None:
+    registry = FakeRegistry()
+    first = Duty("sweeper", holder="g1", registry=registry)
+    second = Duty("sweeper", holder="g2", registry=registry)
+
+    async with working(first.keep):
+        await soon(lambda: first.held)
+        async with working(second.keep):
+            assert not second.held
+    await first.release()
+
+    assert not first.held
+    assert registry.leases["sweeper"] == ("g1", 1)
+
+
+async def test_a_duty_that_somebody_else_took_is_not_done_any_more() -> None:
+    house = House()
+
+    async with working(house.duty.keep):
+        await soon(lambda: house.duty.held)
+        house.registry.leases["sweeper"] = ("g2", 3_000)
+        await soon(lambda: not house.duty.held)
+
+
+async def test_a_message_that_was_never_confirmed_is_published_and_confirmed() -> None:
+    house = House()
+    house.submit()
+    house.store.now += 6_000
+
+    async with working(house.duty.keep, house.sweeper.tick, house.sweeper.sweep):
+        await soon(lambda: house.publisher.sent)
+        await soon(lambda: not house.store.peek("dev").outbox)
+
+    assert [message.job for message, _ in house.publisher.sent] == [JOB]
+    assert house.count("waymark_jobs_republished_total", reason="outbox") == 1
+    assert house.count("waymark_housekeeping_last_success_timestamp_seconds", duty="sweep") > 0
+
+
+async def test_nothing_is_published_while_the_broker_is_blocked() -> None:
+    house = House()
+    house.submit()
+    house.store.now += 6_000
+    house.publisher.ready = False
+
+    async with working(house.duty.keep, house.sweeper.sweep):
+        await soon(
+            lambda: house.count("waymark_housekeeping_last_success_timestamp_seconds", duty="sweep")
+        )
+
+    assert not house.publisher.sent
+    assert JOB in house.store.peek("dev").outbox
+
+
+async def test_a_sweep_that_hangs_does_not_hold_up_the_tick() -> None:
+    house = House()
+    house.submit()
+    house.store.now += 6_000
+    house.publisher.frozen = True
+
+    async with working(house.duty.keep, house.sweeper.sweep, house.sweeper.tick):
+        await soon(lambda: house.store.peek("dev").tick is not None)
+        seen = house.store.now = house.store.now + 1_000
+        await soon(lambda: house.store.peek("dev").tick == seen)
+
+
+async def test_without_the_lease_nothing_is_swept() -> None:
+    registry = FakeRegistry(tenants=["dev"])
+    registry.leases["sweeper"] = ("somebody else", 3_000)
+    house = House(registry)
+    house.submit()
+    house.store.now += 6_000
+
+    async with working(house.duty.keep, house.sweeper.sweep, house.sweeper.tick):
+        with pytest.raises(AssertionError):
+            await eventually_async(lambda: true(bool(house.publisher.sent)), within=1.2)
+
+    assert house.store.peek("dev").tick is None
+
+
+async def test_a_store_that_is_away_is_waited_for() -> None:
+    house = House()
+    house.submit()
+    house.store.now += 6_000
+    house.store.away = True
+
+    async with working(house.duty.keep, house.sweeper.sweep):
+        await soon(lambda: house.count("waymark_housekeeping_failures_total", duty="sweep"))
+        house.store.away = False
+        await soon(lambda: house.publisher.sent)
+
+
+class Letter:
+    """A dead-lettered message."""
+
+    def __init__(self, body: bytes, reason: str | None = "rejected") -> None:
+        self.body = body
+        self.broker_reason = reason
+        self.acked = False
+
+    def ack(self) -> None:
+        self.acked = True
+
+
+class Letters:
+    """A dead-letter queue with these in it, and then silence."""
+
+    def __init__(self, *letters: Letter) -> None:
+        self.letters = letters
+
+    async def __aiter__(self) -> AsyncIterator[Letter]:
+        for letter in self.letters:
+            if not letter.acked:
+                yield letter
+        await asyncio.Event().wait()
+
+
+def archivist(house: House, *letters: Letter) -> Archivist:
+    return Archivist(
+        deliveries=Letters(*letters),
+        store=AsyncFakeStore(house.store),
+        publisher=house.publisher,
+        duty=house.duty,
+        metrics=house.metrics,
+    )
+
+
+def the_message(house: House) -> bytes:
+    record = house.store.do(Read(tenant="dev", job=JOB))
+    assert record is not None
+    return RunJob.of(record).encode(queue_name="waymark.default", timestamp_ms=0)
+
+
+async def test_what_the_broker_gave_up_is_published_again_before_its_ack() -> None:
+    house = House()
+    house.submit()
+    letter = Letter(the_message(house), "delivery_limit")
+
+    async with working(house.duty.keep, archivist(house, letter).archive):
+        await soon(lambda: letter.acked)
+
+    assert [message.job for message, _ in house.publisher.sent] == [JOB]
+    assert house.count("waymark_jobs_dead_letters_total", verdict="publish") == 1
+
+
+async def test_a_letter_about_a_final_job_is_acked_and_changes_nothing() -> None:
+    house = House()
+    house.submit()
+    house.store.peek("dev").jobs[JOB].state = State.FAILED
+    letter = Letter(the_message(house))
+
+    async with working(house.duty.keep, archivist(house, letter).archive):
+        await soon(lambda: letter.acked)
+
+    assert not house.publisher.sent
+
+
+async def test_a_letter_is_held_until_it_can_be_filed() -> None:
+    house = House()
+    house.submit()
+    letter = Letter(the_message(house), "delivery_limit")
+    house.store.away = True
+
+    async with working(house.duty.keep, archivist(house, letter).archive):
+        await soon(lambda: house.count("waymark_housekeeping_failures_total", duty="archive"))
+        assert not letter.acked
+        house.store.away = False
+        await soon(lambda: letter.acked)
+
+
+async def test_what_nobody_can_decode_is_kept_before_its_ack() -> None:
+    house = House()
+    letter = Letter(b"\x00 not one of ours")
+
+    async with working(house.duty.keep, archivist(house, letter).archive):
+        await soon(lambda: letter.acked)
+
+    assert house.count("waymark_jobs_dead_letters_total", verdict="undecodable") == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (None, None),
+        ({}, None),
+        ({"x-death": "rejected"}, None),
+        ({"x-death": [{"reason": "delivery_limit"}, {"reason": "expired"}]}, "delivery_limit"),
+    ],
+)
+def test_the_newest_death_is_the_reason(headers: object, reason: str | None) -> None:
+    assert last_reason(headers) == reason

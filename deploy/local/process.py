@@ -15,7 +15,7 @@ from deploy.local.errors import HouseError
 
 DEATH_SECONDS = 10.0  # SIGKILL is at once; the rest is a machine with its disk full of work
 PS_SECONDS = 5.0
-STATE, STARTED = 0, 19  # fields of /proc/<pid>/stat after the command name (proc(5) 3 and 22)
+STATE, THREADS, STARTED = 0, 17, 19  # in /proc/<pid>/stat after the command name: proc(5) - 3
 
 # What this very process has started and must reap, whichever Process object looks at it next.
 _children: set[int] = set()
@@ -38,8 +38,8 @@ class Process:
             pid, birth = int(self.pid_file.read_text()), self._birth_file.read_text()
         except (OSError, ValueError):
             return None
-        _reap(pid)
-        return pid if birth == birth_mark(pid) else None
+        is_alive = not _is_reaped(pid) if pid in _children else birth == birth_mark(pid)
+        return pid if is_alive else None
 
     @property
     def is_running(self) -> bool:
@@ -146,21 +146,22 @@ def birth_mark(pid: int) -> str:
         fields = stat.read_text().rpartition(")")[2].split()
     except OSError:
         return ""
-    if fields[STATE] in "ZX":
+    # A zombie with threads left still holds its ports and files.
+    if fields[STATE] in "ZX" and int(fields[THREADS]) <= 1:
         return ""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {fields[STARTED]}"
 
 
-def _reap(pid: int) -> None:
+def _is_reaped(child: int) -> bool:
     """Take a dead child's exit status, or it stays a zombie for as long as we live."""
-    if pid in _children:
-        try:
-            ended, _ = os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:  # somebody else in this process took it
-            ended = pid
-        if ended:
-            _children.discard(pid)
+    try:
+        ended, _ = os.waitpid(child, os.WNOHANG)
+    except ChildProcessError:  # somebody else in this process took it
+        ended = child
+    if ended:
+        _children.discard(child)
+    return bool(ended)
 
 
 def _birth_from_ps(pid: int) -> str:

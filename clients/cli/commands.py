@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Annotated, ParamSpec
 
 import typer
-from rich.console import Console
 
 from clients.cli import render
 from clients.cli.api import Api, Document
@@ -76,7 +75,7 @@ def submit(
             job["labels"] = labels_of(label)
     except BadValueError as fault:
         raise Stop(str(fault), Exit.USAGE) from None
-    console = Console()
+    console = render.stdout()
     with Api(read_settings()) as api:
         accepted = api.submit(job, idempotency_key=idempotency_key)
         console.print(render.text(accepted["id"]), soft_wrap=True)
@@ -95,7 +94,7 @@ def submit(
 @_command
 def watch_job(job: Annotated[str, typer.Argument(metavar="ID")]) -> Exit:
     """Show a job until it has ended."""
-    console = Console()
+    console = render.stdout()
     with Api(read_settings()) as api:
         document = api.job(job)
         if document["final"]:
@@ -118,7 +117,7 @@ def jobs(
         for job in found:
             sys.stdout.write(json.dumps(job) + "\n")
     else:
-        render.show(Console(), render.jobs_table(found))
+        render.show(render.stdout(), render.jobs_table(found))
     return Exit.SUCCEEDED
 
 
@@ -135,7 +134,7 @@ def show_job(
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        render.show(Console(), render.job_document(document))
+        render.show(render.stdout(), render.job_document(document))
     return Exit.SUCCEEDED
 
 
@@ -152,5 +151,5 @@ def cancel(
     with Api(read_settings()) as api:
         document = api.cancel(job, reason=reason, grace_seconds=grace)
     words = "cancelled" if document["final"] else "asked to stop; it is running"
-    Console().print(render.text(f"{document['id']} {words}"), soft_wrap=True)
+    render.stdout().print(render.text(f"{document['id']} {words}"), soft_wrap=True)
     return Exit.SUCCEEDED

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clients.cli.exits import plain
 from clients.cli.follow import JobView, steps_after
-from clients.cli.render import state
+from clients.cli.render import progress_words, state
 
 LINE_EVERY_SECONDS: Final = 1.0  # of progress, without a terminal
 
@@ -155,16 +155,3 @@ class LiveDisplay:
     ) -> None:
         """Give it back."""
         self._progress.stop()
-
-
-def progress_words(progress: Mapping[str, Any] | None) -> str:
-    """Return progress as one line: `30 % (120/400) reading`."""
-    if not progress:
-        return ""
-    percent, current, total = (progress.get(name) for name in ("percent", "current", "total"))
-    words = [
-        "" if percent is None else f"{percent:.0f} %",
-        "" if current is None else f"({current}/{total})" if total else f"({current})",
-        str(progress.get("message") or ""),
-    ]
-    return " ".join(word for word in words if word)

@@ -24,7 +24,10 @@ def describe(status: int, body: bytes) -> str:
         return f"the service answered {status}: {plain(body[:200].decode(errors='replace'))}"
     title = problem.get("detail") or problem.get("title") or problem.get("code") or status
     lines = [f"{plain(str(title))} ({_reference(status, problem)})"]
+    told_already = (title,) if len(_faults(problem)) == 1 else ()
     for fault in _faults(problem):
+        if fault.get("detail") in told_already:
+            continue
         pointer = plain(str(fault.get("pointer") or "/"))
         lines.append(f"  {pointer}: {plain(str(fault.get('detail')))}")
     if isinstance(problem.get("job_id"), str):

@@ -1,6 +1,7 @@
 """Documents of the service as text and tables for people."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +20,8 @@ STYLES: Final = {
     "running": "cyan",
     "retrying": "magenta",
 }
-_MANY: Final = 1000  # from here on decimals say nothing
+_MANY: Final = 10_000  # from here on digits are grouped, and decimals say nothing
+_WIDE: Final = 160  # columns where there is no terminal to ask
 _LONGEST_CELL: Final = 60
 
 
@@ -35,7 +37,10 @@ def job_document(job: Mapping[str, Any]) -> RenderableType:
     ]
     optional = ("run_at", "started_at", "finished_at", "retry_at", "cancel_requested_at")
     rows += [(name, text(job[name])) for name in optional if job.get(name)]
-    rows += [(name, compact(job[name])) for name in ("progress", "labels") if job.get(name)]
+    if job.get("progress"):
+        rows.append(("progress", text(progress_words(job["progress"]))))
+    if job.get("labels"):
+        rows.append(("labels", compact(job["labels"])))
     if job.get("dead_letter"):
         reason = job["dead_letter"]["reason"]
         rows.append(("dead letter", text(f"{reason}, since {job['dead_letter']['since']}")))
@@ -61,7 +66,7 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
     """Return one row a job."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("id", "type", "state", "progress", "attempt", "created"):
-        table.add_column(name, no_wrap=name in {"id", "state"})
+        table.add_column(name, no_wrap=True)
     for job in jobs:
         percent = (job.get("progress") or {}).get("percent")
         table.add_row(
@@ -70,7 +75,7 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]]) -> Table:
             state(job["state"]),
             Text("" if percent is None else f"{percent:.0f} %"),
             text(f"{job['attempt']}/{job['max_attempts']}"),
-            text(job["created_at"]),
+            text(str(job["created_at"])[:19].replace("T", " ")),
         )
     return table
 
@@ -124,7 +129,7 @@ def cell(value: object) -> Text:
         case bool():
             return Text("yes" if value else "no")
         case int():
-            return Text(f"{value:,}")
+            return Text(f"{value:,}" if abs(value) >= _MANY else str(value))
         case float():
             return Text(f"{value:,.1f}" if abs(value) >= _MANY else f"{value:.4g}")
         case str():
@@ -139,6 +144,19 @@ def compact(value: object) -> Text:
     return Text(plain(line if len(line) <= _LONGEST_CELL else f"{line[:_LONGEST_CELL]} …"))
 
 
+def progress_words(progress: Mapping[str, Any] | None) -> str:
+    """Return progress as one line: `30 % (120/400) reading`."""
+    if not progress:
+        return ""
+    percent, current, total = (progress.get(name) for name in ("percent", "current", "total"))
+    words = [
+        "" if percent is None else f"{percent:.0f} %",
+        "" if current is None else f"({current}/{total})" if total else f"({current})",
+        str(progress.get("message") or ""),
+    ]
+    return " ".join(word for word in words if word)
+
+
 def state(name: object) -> Text:
     """Return a state in its colour."""
     return Text(plain(str(name)), style=STYLES.get(str(name), ""))
@@ -147,6 +165,14 @@ def state(name: object) -> Text:
 def text(value: object) -> Text:
     """Return whatever the service said, harmless to the terminal and to rich."""
     return Text(plain(str(value)))
+
+
+def stdout() -> Console:
+    """Return where results go; without a terminal tables get room, unless COLUMNS says how much."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE
+    return console
 
 
 def show(console: Console, *parts: RenderableType) -> None:

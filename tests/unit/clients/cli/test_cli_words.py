@@ -9,7 +9,6 @@ from rich.console import Console
 
 from clients.cli import render
 from clients.cli.closes import Action, action_for, back_off
-from clients.cli.display import progress_words
 from clients.cli.exits import Exit, plain
 from clients.cli.problems import stop_for
 from clients.cli.settings import is_loopback, parse_env, read_settings
@@ -143,6 +142,12 @@ class TestProblems:
     def test_the_service_or_the_key_is_not_the_request(self, status: int) -> None:
         assert stop_for(status, b"{}").status is Exit.UNREACHABLE
 
+    def test_one_fault_that_says_the_same_is_not_said_twice(self) -> None:
+        same = "No worker has announced demo.stepz."
+        body = {"detail": same, "errors": [{"detail": same, "pointer": "/type"}]}
+
+        assert stop_for(422, json.dumps(body).encode()).text == f"{same} (422)"
+
     def test_a_job_that_may_run_all_the_same_is_named(self) -> None:
         text = stop_for(503, b'{"detail": "No confirm.", "job_id": "j1"}').text
 
@@ -167,7 +172,7 @@ class TestRender:
         assert lines[0].split() == ["rows", "336,776"]
         assert lines[2].split() == ["columns"]
         assert lines[3].split() == ["name", "nulls", "mean", "top"]
-        assert lines[4].split() == ["year", "0", "2,013.0", "-"]
+        assert lines[4].split() == ["year", "0", "2013", "-"]
         assert '["UA", "B6"]' in lines[5]
 
     @pytest.mark.parametrize("value", [3, "x", [1, 2], {"a": {"b": 1}}, [], {}, [{"a": {}}], None])
@@ -209,4 +214,4 @@ class TestRender:
         ],
     )
     def test_progress_is_one_line(self, progress: dict[str, object] | None, words: str) -> None:
-        assert progress_words(progress) == words
+        assert render.progress_words(progress) == words

@@ -1,4 +1,4 @@
-"""`current()`: the running attempt as its handler sees it. A plain call gets one that does nothing."""
+"""`current()`: the attempt under way as its handler sees it; in a plain call, one that is idle."""
 
 from contextvars import ContextVar
 from datetime import datetime

@@ -25,7 +25,9 @@ def seconds(duration: Duration) -> float:
             return float(match[1]) * _SECONDS[match[2]]
     elif not isinstance(duration, bool) and math.isfinite(duration) and duration >= 0:
         return float(duration)
-    text = f'a duration is "200ms", "30s", "55m", "1h", "2d" or a number of seconds, not {duration!r}'
+    text = (
+        f'a duration is "200ms", "30s", "55m", "1h", "2d" or a number of seconds, not {duration!r}'
+    )
     raise ValueError(text)
 
 

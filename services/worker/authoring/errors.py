@@ -9,10 +9,10 @@ _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class JobDefinitionError(Exception):
-    """A job type cannot be what its decorator or signature says; raised at import, names the job."""
+    """A job type cannot be as its decorator or signature says; raised at import, names the job."""
 
 
-class Fail(Exception):  # noqa: N818 - read as a sentence: raise Fail("card declined")
+class Fail(Exception):
     """The job failed for good: not retried, and `message` and `code` are shown to users."""
 
     def __init__(self, message: str, *, code: str = "failed") -> None:
@@ -29,7 +29,7 @@ class Fail(Exception):  # noqa: N818 - read as a sentence: raise Fail("card decl
         self.code = code
 
 
-class Retry(Exception):  # noqa: N818 - read as a sentence: raise Retry(after=30)
+class Retry(Exception):
     """Try again: after `after` (seconds or "90s"), or after the type's back-off when None."""
 
     def __init__(self, message: str = "", *, after: Duration | None = None) -> None:

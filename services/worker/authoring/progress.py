@@ -8,6 +8,7 @@ import msgspec
 Number = int | float
 Update = tuple[Number, Number | None, str]
 
+LARGEST: Final = 2**53  # what a browser can still count
 LONGEST_MESSAGE: Final = 500  # characters; the rest is cut
 _NUMBERS: Final = (int, float)
 _HUNDRED: Final = 100.0
@@ -20,20 +21,18 @@ def checked(current: Number, total: Number | None, message: str) -> Update:
 
     Raises:
         TypeError: not numbers and a text.
-        ValueError: negative, NaN or infinite.
+        ValueError: negative, NaN, infinite or beyond 2**53.
     """
-    if current.__class__ not in _NUMBERS or not (
-        total is None or total.__class__ in _NUMBERS
-    ):
+    if current.__class__ not in _NUMBERS or not (total is None or total.__class__ in _NUMBERS):
         text = f"progress takes numbers, not {current!r} of {total!r}"
         raise TypeError(text)
     if message.__class__ is not str:
         text = f"the message of a progress is a text, not {message!r}"
         raise TypeError(text)
     # Written so that NaN, which compares false to everything, falls through.
-    if 0 <= current < math.inf and (total is None or 0 <= total < math.inf):
+    if 0 <= current <= LARGEST and (total is None or 0 <= total <= LARGEST):
         return (current, total, message)
-    text = f"progress takes finite numbers from 0 on, not {current!r} of {total!r}"
+    text = f"progress takes numbers from 0 to 2**53, not {current!r} of {total!r}"
     raise ValueError(text)
 
 

@@ -141,7 +141,7 @@ def _limits(
         min_backoff_seconds=seconds(min_backoff),
         max_backoff_seconds=seconds(max_backoff),
     )
-    _require(isinstance(retries, int) and retries >= 0, f"retries is 0 or more, not {retries!r}")
+    _require(retries >= 0, f"retries is 0 or more, not {retries!r}")
     _require(
         limits.min_backoff_seconds <= limits.max_backoff_seconds,
         f"min_backoff ({min_backoff}) is longer than max_backoff ({max_backoff})",
@@ -168,13 +168,15 @@ def _check_names(name: str, queue: str, isolation: str) -> None:
 
 def _check_counts(version: int, max_jobs_per_child: int) -> None:
     _require(version >= 1, f"version is 1 or more, not {version!r}")
-    _require(max_jobs_per_child >= 1, f"max_jobs_per_child is 1 or more, not {max_jobs_per_child!r}")
+    _require(
+        max_jobs_per_child >= 1, f"max_jobs_per_child is 1 or more, not {max_jobs_per_child!r}"
+    )
 
 
 def _exceptions(classes: Exceptions) -> tuple[type[BaseException], ...]:
     for each in classes:
         _require(
-            isinstance(each, type) and issubclass(each, BaseException),
+            issubclass(each, BaseException),
             f"retry_on and never_on are exception classes, not {each!r}",
         )
     return tuple(classes)

@@ -13,11 +13,11 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _BY_NAME: Final = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 
-class PayloadMismatch(Exception):  # noqa: N818 - a verdict, read as one
+class PayloadMismatch(Exception):
     """The payload does not fit the signature; the text says where, without the values."""
 
 
-class ResultUnfit(Exception):  # noqa: N818 - a verdict, read as one
+class ResultUnfit(Exception):
     """The result cannot be told as JSON; the text says why."""
 
 
@@ -100,7 +100,7 @@ def _named(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key != "title"}
 
 
-def _result_schema(hint: object) -> dict[str, object] | None:
+def _result_schema(hint: Any) -> dict[str, object] | None:  # noqa: ANN401 - any annotation
     if hint is None or hint is type(None):
         return None
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(hint)

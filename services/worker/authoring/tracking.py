@@ -22,9 +22,7 @@ class Positioned(Protocol):
         """How much there is."""
 
 
-def track(
-    iterable: Iterable[T], message: str = "", total: Number | None = None
-) -> Iterator[T]:
+def track(iterable: Iterable[T], message: str = "", total: Number | None = None) -> Iterator[T]:
     """Yield from `iterable` and report the progress: each item counts once its turn is over.
 
     The total is `total`, or the iterable's length where it has one; a `Positioned` iterable

@@ -99,7 +99,7 @@ def _interruption_in(fault: BaseException) -> BaseException | None:
     # A TaskGroup wraps what interrupts it into a group.
     if not isinstance(fault, BaseExceptionGroup):
         return None
-    found = fault.subgroup(Interruption)
+    found: BaseException | None = fault.subgroup(Interruption)
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found

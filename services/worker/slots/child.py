@@ -64,11 +64,6 @@ class Child:
         self._turn += 1
         return self._turn
 
-    @property
-    def has_served(self) -> bool:
-        """Whether it has run an attempt before the one under way."""
-        return self._turn > 1
-
     def send(self, data: bytes) -> bool:
         """Send; False when the child takes nothing any more."""
         try:
@@ -91,10 +86,6 @@ class Child:
                 data = b""
             self._silent = not data
         return self._arrived.popleft() if self._arrived else None
-
-    def kill_frame(self) -> Kill:
-        """Return the command that ends it."""
-        return Kill(self.index)
 
     def end(self, ended: Ended) -> None:
         """Note that it and its descendants are gone."""
@@ -119,6 +110,7 @@ class RunningSlot:
         self._acting = threading.Lock()
         self._over = False
         self._doomed = False
+        self._unheard = False
 
     @property
     def index(self) -> int:
@@ -166,7 +158,12 @@ class RunningSlot:
         with self._acting:
             if not self._over:
                 self._doomed = True
-                self._command(self._child.kill_frame())
+                self._command(Kill(self._child.index))
+
+    def give_up(self) -> None:
+        """The child did not take the attempt: it never started."""
+        self._unheard = True
+        self.kill()
 
     def _command(self, command: ToZygote) -> None:
         try:
@@ -188,12 +185,12 @@ class RunningSlot:
             self._over = True
         self._child.close()
         self._house.finished(self, self._child, reusable=False)
-        return self._last or _death(self._child.ended)
+        return self._last or _death(self._child.ended, refused=self._unheard)
 
     def _finish_unless_doomed(self) -> bool:
         with self._acting:
             if self._doomed:  # it ended by itself first, but a signal is on its way to it
-                self._command(self._child.kill_frame())
+                self._command(Kill(self._child.index))
                 return False
             self._over = True
         self._house.finished(self, self._child, reusable=True)
@@ -208,12 +205,12 @@ def _last_event(frame: Result | Exceptional | Refusal) -> SlotEvent:
     return Died(signal=None, exit_code=None, peak_rss=0, refused=True)
 
 
-def _death(ended: Ended | None) -> Died:
+def _death(ended: Ended | None, *, refused: bool) -> Died:
     if ended is None:
-        return Died(signal=None, exit_code=None, peak_rss=0)
+        return Died(signal=None, exit_code=None, peak_rss=0, refused=refused)
     return Died(
         signal=ended.signal,
         exit_code=ended.exit_code,
         peak_rss=ended.peak_rss,
-        refused=ended.refused,
+        refused=refused or ended.refused,
     )

@@ -28,8 +28,8 @@ from services.worker.slots.wire import (
     Ended,
     Fork,
     FromZygote,
-    Ready,
     Reader,
+    Ready,
     Run,
     ToZygote,
     WireError,
@@ -92,7 +92,7 @@ class ZygoteSlots:
 
     @property
     def alive(self) -> bool:
-        """Whether there is a zygote to make slots. Is False before any Died of its death is told."""
+        """Whether there is a zygote. False before any Died that comes of its death is told."""
         return self._alive
 
     def start(self, assignment: Assignment) -> RunningSlot:
@@ -107,12 +107,12 @@ class ZygoteSlots:
             with self._changing:
                 self._running[assignment.job] = slot
             self._leases.grant(child.index, assignment.sent_at)
-            if child.send(encode(Run(turn, assignment))) or not child.has_served:
+            if child.send(encode(Run(turn, assignment))):
                 return slot
-            # It died while it had nothing to do: nobody's attempt.
-            with self._changing:
-                self._running.pop(assignment.job, None)
-            self.tell(child.kill_frame())
+            slot.give_up()
+            if turn == 1:
+                return slot
+            # It died while it had nothing to do: the next one may be better.
 
     def renewed(self, job: str, sent_at: float) -> None:
         """Let the job's slot run on: a renewal first sent at `sent_at` (monotonic) was answered."""
@@ -196,7 +196,7 @@ class ZygoteSlots:
             *("--lease", str(lease), "--log-level", log_level, "--"),
             *modules,
         ]
-        return subprocess.Popen(  # noqa: S603 - ourselves
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": _search_path(), name: value},  # noqa: TID251 - handed on whole
@@ -206,22 +206,20 @@ class ZygoteSlots:
 
     def _await_catalogue(self) -> list[CatalogEntry]:
         try:
-            while True:
-                data = self._control.recv(_CHUNK)
+            while data := self._control.recv(_CHUNK):
                 for frame in self._reader.feed(data):
-                    if isinstance(frame, Broken):
-                        raise JobModulesError(frame.text)
                     if isinstance(frame, Ready):
                         return frame.catalogue
-                if not data:
-                    status = self._process.wait(CLOSING_SECONDS)
-                    text = f"the process that makes slots ended with status {status} at its start"
-                    raise SlotsUnavailable(text)
-        except (OSError, JobModulesError, SlotsUnavailable) as fault:
+                    if isinstance(frame, Broken):
+                        self._end_zygote()
+                        raise JobModulesError(frame.text)
+        except (OSError, WireError) as fault:
             self._end_zygote()
-            if isinstance(fault, OSError):
-                raise SlotsUnavailable("the job modules took too long to load") from fault
-            raise
+            text = f"the process that makes slots did not get ready: {fault}"
+            raise SlotsUnavailable(text) from fault
+        self._end_zygote()
+        text = f"the process that makes slots ended with status {self._process.returncode}"
+        raise SlotsUnavailable(text)
 
     def _listen(self) -> None:
         poll = select.poll()
@@ -256,10 +254,7 @@ class ZygoteSlots:
 
     def _bury(self) -> None:
         """After the zygote: the slots have died with it; what they had started has not."""
-        mark = self._mark.encode()
-        for pid in list(family.marked_with(mark)):
-            if pid != self._process.pid:
-                family.send(pid, 9)
+        family.kill_marked(self._mark.encode())
         with self._changing:
             children = list(self._children.values())
             self._children.clear()
@@ -267,9 +262,7 @@ class ZygoteSlots:
                 idle.close()
             self._idle.clear()
         for child in children:
-            child.end(
-                Ended(slot=child.index, signal=None, exit_code=None, peak_rss=0)
-            )
+            child.end(Ended(slot=child.index, signal=None, exit_code=None, peak_rss=0))
 
 
 def _search_path() -> str:

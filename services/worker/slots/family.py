@@ -15,7 +15,7 @@ _ROUNDS: Final = 10  # a walk misses whoever is being forked; nobody forks once 
 def children_by_parent() -> dict[int, list[int]]:
     """Return the process ids of this machine under their parents'."""
     families: dict[int, list[int]] = defaultdict(list)
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all it needs
         if name.isdigit():
             parent = _parent_of(name)
             if parent is not None:
@@ -64,9 +64,19 @@ def send(pid: int, number: int) -> None:
         return  # gone, or it took another user's rights and is out of reach
 
 
-def marked_with(mark: bytes) -> Iterator[int]:
-    """Yield the processes that were started with `mark` in their environment."""
-    for name in os.listdir("/proc"):
+def kill_marked(mark: bytes) -> None:
+    """SIGKILL whoever was started with `mark` ("NAME=value") in its environment, until none is."""
+    for _ in range(_ROUNDS):
+        marked = list(_marked_with(mark))
+        for pid in marked:
+            send(pid, signal.SIGKILL)
+        if not marked:
+            break
+
+
+def _marked_with(mark: bytes) -> Iterator[int]:
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all it needs
+        # a process that is dead but not yet buried has an empty environment
         if name.isdigit() and mark in _read(f"/proc/{name}/environ").split(b"\0"):
             yield int(name)
 

@@ -7,6 +7,7 @@ has returned is dropped. The reason travels in a frame, the signal only says tha
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -18,7 +19,9 @@ REASONS: Final[dict[str, type[Interruption]]] = {
     "cancelled": Cancelled,
     "shutdown": Shutdown,
 }
-_OURS: Final = "services.worker.slots."
+# Frames around the handler's. One that is met before the handler's first is seen by `open`: Python
+# runs signal handlers at few places, and there is none between its last look and that first frame.
+_AROUND: Final = {__name__, "services.worker.slots.attempt"}
 
 Fetch = Callable[[], list[str]]
 
@@ -74,10 +77,7 @@ class Guard:
             return
         if self._cancel_task is not None and not self._stepping:
             self._cancel_task()
-        elif frame is not None and frame.f_globals.get("__name__", "").startswith(_OURS):
-            # Right before the handler's first frame or after its last: look again in a moment.
-            signal.raise_signal(SIGNAL)
-        else:
+        elif frame is not None and frame.f_globals.get("__name__") not in _AROUND:
             raise self._take()
 
     async def relay(self, coroutine: Coroutine[Any, Any, object]) -> object:
@@ -87,10 +87,13 @@ class Guard:
         assert task is not None  # noqa: S101 - says so to the type checker
 
         def cancel() -> None:
-            if self.pending is not None:
+            if self._open and self.pending is not None:
                 task.cancel()
 
-        self._cancel_task = lambda: loop.call_soon_threadsafe(cancel) and None
+        def ask() -> None:
+            loop.call_soon_threadsafe(cancel)
+
+        self._cancel_task = ask
         try:
             self.open()
             return await _Relayed(self, coroutine, task)
@@ -106,6 +109,8 @@ class Guard:
             return resume()
         finally:
             self._stepping = False
+            if self.pending is not None and self._cancel_task is not None:
+                self._cancel_task()  # it came between the last frame of the step and here
 
     def translate(self, fault: BaseException, task: asyncio.Task[Any]) -> BaseException:
         """Return what to throw into the coroutine: ours, when it was our cancel."""
@@ -146,17 +151,15 @@ class _Relayed:
 
     def __await__(self) -> Generator[Any, Any, object]:
         guard, coroutine = self._guard, self._coroutine
-        fault: BaseException | None = None
+        resume = partial(coroutine.send, None)
         while True:
             try:
-                if fault is None:
-                    waits_for = guard.step(lambda: coroutine.send(None))
-                else:
-                    thrown, fault = fault, None
-                    waits_for = guard.step(lambda thrown=thrown: coroutine.throw(thrown))
+                waits_for = guard.step(resume)
             except StopIteration as stop:
                 return stop.value
             try:
                 yield waits_for
             except BaseException as caught:  # noqa: BLE001 - it is thrown on
-                fault = guard.translate(caught, self._task)
+                resume = partial(coroutine.throw, guard.translate(caught, self._task))
+            else:
+                resume = partial(coroutine.send, None)

@@ -1,4 +1,4 @@
-"""The lease table: per slot, when its newest renewal was first sent. Memory shared by two processes.
+"""The lease table: per slot, when its newest renewal was first sent; in shared memory.
 
 The worker writes, the zygote reads by its own clock: no message, so nothing to be stuck in a queue,
 and a worker that is stopped, cut off or gone simply stops writing.

@@ -11,7 +11,6 @@ from services.worker.authoring.errors import JobDefinitionError
 from services.worker.authoring.registry import catalogue
 from shared.contracts.catalog import CatalogEntry
 
-
 BUILT_IN: Final = "services.worker.jobs"
 
 

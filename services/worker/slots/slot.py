@@ -48,7 +48,7 @@ class Child:
         self._arrived: deque[ToSlot] = deque()
         self._sending = threading.Lock()
         self._reporter = Reporter(self._send)
-        self._folder = os.getcwd()
+        self._folder = _working_folder()
         self._turn = 0
         self._served = 0
 

@@ -111,7 +111,7 @@ class Slots(Protocol):
         """Fork a slot for an attempt; may be called from any thread."""
 
     def renewed(self, job: str, sent_at: float) -> None:
-        """A renewal of this job's lease was answered; it was first sent at `sent_at` (monotonic)."""
+        """A renewal of this job's lease, first sent at `sent_at` (monotonic), was answered."""
 
     @property
     def alive(self) -> bool:

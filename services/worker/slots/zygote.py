@@ -80,7 +80,7 @@ class Zygote:
 
     def _listen(self) -> None:
         for end in (self._control, self._wakeup, self._waker):
-            end.setblocking(False)
+            end.setblocking(False)  # noqa: FBT003 - its only parameter
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         self._selector.register(self._control, selectors.EVENT_READ)
@@ -140,9 +140,7 @@ class Zygote:
             pid = os.fork()
         except OSError:
             os.close(descriptor)
-            self._send(
-                Ended(slot=index, signal=None, exit_code=None, peak_rss=0, refused=True)
-            )
+            self._send(Ended(slot=index, signal=None, exit_code=None, peak_rss=0, refused=True))
             return
         if pid == 0:
             self._become_slot(descriptor, zygote)
@@ -174,14 +172,12 @@ class Zygote:
         self._leases.close()
 
     def _reap(self) -> None:
-        """Collect who has ended; kill the orphans of slots."""
-        ended = False
+        """Collect who has ended: slots and their orphans."""
         while (found := _next_dead()) is not None:
             pid, status, peak = found
             slot = self._by_pid.pop(pid, None)
             if slot is None:
                 continue  # an orphan
-            ended = True
             del self._slots[slot.index]
             code = os.waitstatus_to_exitcode(status)
             ending = Ended(
@@ -191,10 +187,9 @@ class Zygote:
                 peak_rss=peak,
             )
             self._endings.append((ending, time.monotonic() + _STUBBORN_SECONDS))
-        if ended:
-            self._kill_orphans()
 
     def _kill_orphans(self) -> bool:
+        """Kill what slots that have ended left behind; return whether there was any."""
         orphans = [
             pid
             for pid in family.children_by_parent().get(os.getpid(), ())
@@ -208,13 +203,11 @@ class Zygote:
         if not self._endings:
             return
         late = time.monotonic() > self._endings[0][1]
-        if self._has_only_slots() or not self._kill_orphans() or late:
+        alone = not self._slots and not _has_children()
+        if alone or not self._kill_orphans() or late:
             for ending, _deadline in self._endings:
                 self._send(ending)
             self._endings.clear()
-
-    def _has_only_slots(self) -> bool:
-        return not self._slots and not _has_children()
 
     def _freeze_and_thaw(self) -> None:
         now = time.monotonic()

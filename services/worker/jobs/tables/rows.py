@@ -16,7 +16,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _UNDECODABLE: Final = re.compile("[\udc80-\udcff]")  # what surrogateescape leaves
 
 
-class NotATable(Exception):  # noqa: N818 - a verdict, read as one
+class NotATable(Exception):
     """The file cannot be read as CSV at all; the text says why."""
 
 

@@ -33,8 +33,7 @@ class DistinctSketch:
             number = int.from_bytes(digest, "big")
             rank = _REST_BITS - (number & _REST).bit_length() + 1
             index = number >> _REST_BITS
-            if rank > registers[index]:
-                registers[index] = rank
+            registers[index] = max(registers[index], rank)
 
     def estimate(self) -> int:
         """Return about how many there were."""

@@ -193,7 +193,8 @@ class SafeConsumer(Consumer):
             return
         with self._lock:
             known = delivery.consumer is self and delivery.tag in self._unsettled
-            self._unsettled.discard(delivery.tag)
+            if known:
+                self._unsettled.remove(delivery.tag)
         if not (known and self._hand_over(delivery.tag, answer)):
             self._source.metrics.stale.inc()
             log.warning("delivery_stale", job_id=delivery.job.job, answer=answer)

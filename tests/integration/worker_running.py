@@ -133,7 +133,9 @@ class House:
     def publish_bytes(self, queue: str, body: bytes) -> None:
         with self._channel() as channel:
             channel.confirm_delivery()
-            channel.basic_publish("", queue, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+            channel.basic_publish(
+                "", queue, body, pika.BasicProperties(delivery_mode=2), mandatory=True
+            )
 
     def dead_letter(self) -> bytes | None:
         """Take one message from the dead-letter queue."""
@@ -188,4 +190,3 @@ def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
-

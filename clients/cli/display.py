@@ -78,7 +78,7 @@ class PlainDisplay:
         for entry in self._steps.fresh(view):
             attempt = f", attempt {view.attempt}" if entry["state"] == "running" else ""
             self._line(f"{entry['at']}  {entry['state']}{attempt}")
-        words = progress_words(view.progress)
+        words = progress_words(view.progress) if view.state == "running" else ""
         now = self._monotonic()
         if words and words != self._last and now >= self._next_line_at:
             self._next_line_at = now + LINE_EVERY_SECONDS

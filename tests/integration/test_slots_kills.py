@@ -55,6 +55,18 @@ def test_a_kill_ends_a_handler_that_listens_to_nothing(slots: ZygoteSlots, kind:
     assert run(slots, "echo", text="next") == Returned('"next"')
 
 
+def test_a_kill_that_meets_a_finished_attempt_does_not_hit_the_next(slots: ZygoteSlots) -> None:
+    for number in range(60):
+        first = slots.start(assignment("echo", text="first"))
+        if number % 3:
+            first.kill()
+        else:
+            first.terminate()
+        assert isinstance(end_of(first), Returned | Died)
+        for _ in range(2):
+            assert run(slots, "echo", text="next") == Returned('"next"')
+
+
 def test_terminate_ends_a_handler_that_did_not_listen(slots: ZygoteSlots) -> None:
     slot = slots.start(assignment("spin_in_c"))
     assert slot.next_event(0.2) is None

@@ -128,7 +128,7 @@ def test_an_impossible_declaration_names_the_job(options: dict[str, Any], compla
 
 
 def test_parameters_need_types_and_names() -> None:
-    def untyped(x) -> None: ...  # type: ignore[no-untyped-def]
+    def untyped(x) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 
     def many(*numbers: int) -> None: ...
 

@@ -72,10 +72,12 @@ def test_the_next_attempt_counts_from_one_and_repeats_nothing() -> None:
 def test_updates_from_many_threads_end_with_a_newest() -> None:
     sink = Sink()
     reporter = Reporter(sink)
-    threads = [
-        threading.Thread(target=lambda: [reporter.put((n, None, "")) for n in range(2_000)])
-        for _ in range(4)
-    ]
+
+    def put_many() -> None:
+        for number in range(2_000):
+            reporter.put((number, None, ""))
+
+    threads = [threading.Thread(target=put_many) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -20,6 +20,8 @@ from services.gateway.refusals import (
 )
 
 READ_SECONDS: Final = 15.0
+DRAIN_SECONDS: Final = 2.0
+DRAIN_BYTES: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 32
 
 
@@ -50,20 +52,37 @@ async def read_body(
     declared = headers.get("content-length", "0")
     if not declared.isdecimal():
         raise BadHeader("Content-Length is not a number.")
-    if int(declared) > limit:
-        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
     chunks: list[bytes] = []
-    size = 0
+    size = int(declared) if int(declared) > limit else 0
     try:
         async with asyncio.timeout(READ_SECONDS):
-            async for chunk in stream:
-                size += len(chunk)
-                if size > limit:
-                    raise BodyTooLarge(f"The body is larger than {limit} bytes.")
-                chunks.append(chunk)
+            async for chunk in _within(limit, stream, size):
+                chunks.append(chunk)  # noqa: PERF401 - what arrived before the deadline is dropped
     except TimeoutError as late:
         raise BodyTimedOut from late
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _within(limit: int, stream: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    async for chunk in stream:
+        size += len(chunk)
+        if size > limit:
+            await _drain(stream)
+            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+        yield chunk
+
+
+async def _drain(stream: AsyncIterator[bytes]) -> None:
+    # Closing on bytes that nobody read resets the connection, and the client never sees why.
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for chunk in stream:
+                left -= len(chunk)
+                if left < 0:
+                    return
+    except TimeoutError:
+        return
 
 
 def parse_json(body: bytes) -> object:

@@ -1,7 +1,7 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,49 +19,35 @@ class Metrics:
     def __init__(self) -> None:
         """Everything starts at zero, and is there from the start."""
         self.registry = CollectorRegistry()
-        self._http = Histogram(
+        self._http = self._histogram(
             "waymark_http_request_duration_seconds",
             "From the request's head to the last byte of the answer.",
-            ("method", "route", "status"),
+            *("method", "route", "status"),
             buckets=_HTTP,
-            registry=self.registry,
         )
-        self._submissions = Counter(
+        self._submissions = self._counter(
             "waymark_jobs_submissions_total",
             "Submits by what became of them; queue is empty when none was decided.",
-            ("queue", "outcome"),
-            registry=self.registry,
+            *("queue", "outcome"),
         )
-        self._submit = Histogram(
+        self._submit = self._histogram(
             "waymark_jobs_submit_duration_seconds",
             "From a checked request to a job that is safe.",
-            ("queue",),
-            buckets=_FAST,
-            registry=self.registry,
+            "queue",
         )
-        self._publish = Histogram(
+        self._publish = self._histogram(
             "waymark_jobs_publish_duration_seconds",
             "From handing a message over to the broker's confirm.",
-            ("result",),
-            buckets=_FAST,
-            registry=self.registry,
+            "result",
         )
-        self._republished = Counter(
-            "waymark_jobs_republished_total",
-            "Messages that housekeeping published.",
-            ("reason",),
-            registry=self.registry,
+        self._republished = self._counter(
+            "waymark_jobs_republished_total", "Messages that housekeeping published.", "reason"
         )
-        self._lost = Counter(
-            "waymark_jobs_leases_lost_total",
-            "Attempts whose lease ran out.",
-            registry=self.registry,
+        self._lost = self._counter(
+            "waymark_jobs_leases_lost_total", "Attempts whose lease ran out."
         )
-        self._dead = Counter(
-            "waymark_jobs_dead_letters_total",
-            "Messages taken from the dead-letter queue.",
-            ("verdict",),
-            registry=self.registry,
+        self._dead = self._counter(
+            "waymark_jobs_dead_letters_total", "Messages from the dead-letter queue.", "verdict"
         )
         self._duty_done = Gauge(
             "waymark_housekeeping_last_success_timestamp_seconds",
@@ -69,19 +55,23 @@ class Metrics:
             ("duty",),
             registry=self.registry,
         )
-        self._duty_failed = Counter(
-            "waymark_housekeeping_failures_total",
-            "Rounds of a duty that failed.",
-            ("duty",),
-            registry=self.registry,
+        self._duty_failed = self._counter(
+            "waymark_housekeeping_failures_total", "Rounds of a duty that failed.", "duty"
         )
-        self._crashes = Counter(
+        self._crashes = self._counter(
             "waymark_http_unexpected_errors_total",
             "Requests answered with 500 because of a mistake of ours.",
-            registry=self.registry,
         )
+        self._answered: dict[tuple[str, str, int], Histogram] = {}
         self._be_born()
-        self._cache: dict[tuple[str, str, int], Histogram] = {}
+
+    def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        return Counter(name, words, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, words: str, *labels: str, buckets: Sequence[float] = _FAST
+    ) -> Histogram:
+        return Histogram(name, words, labels, buckets=buckets, registry=self.registry)
 
     def _be_born(self) -> None:
         for outcome in OUTCOMES:
@@ -99,9 +89,9 @@ class Metrics:
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""
         key = (method, route, status)
-        child = self._cache.get(key)
+        child = self._answered.get(key)
         if child is None:
-            child = self._cache[key] = self._http.labels(method, route, str(status))
+            child = self._answered[key] = self._http.labels(method, route, str(status))
         child.observe(seconds)
 
     def crashed(self) -> None:

@@ -120,21 +120,19 @@ async def test_a_body_is_counted_while_it_arrives() -> None:
         nonlocal arrived
         while True:
             arrived += 1
-            yield b"x" * 400
+            yield b"x" * (1 << 20)
 
     with pytest.raises(BodyTooLarge):
         await read_body(endless(), {}, limit=1000)
 
-    assert arrived == 3
+    assert arrived <= 10  # 8 MiB are read and dropped, so that the answer arrives
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_read() -> None:
-    async def unread() -> AsyncIterator[bytes]:
-        for _ in range(2):
-            yield b"x"
-        raise AssertionError("somebody has read it")
+async def test_a_body_that_says_it_is_too_large_is_refused_whatever_comes() -> None:
+    async def short() -> AsyncIterator[bytes]:
+        yield b"x"
 
     with pytest.raises(BodyTooLarge):
-        await read_body(unread(), {"content-length": "1001"}, limit=1000)
+        await read_body(short(), {"content-length": "1001"}, limit=1000)
     with pytest.raises(BadHeader):
-        await read_body(unread(), {"content-length": "-1"}, limit=1000)
+        await read_body(short(), {"content-length": "-1"}, limit=1000)

@@ -1,5 +1,6 @@
 """A worker whose connections are cut, that is killed, drained, or started too early."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_a_job_that_outlives_its_connection_never_acks_a_stranger(
     acks = 'waymark_worker_deliveries_total{answer="ack"} 3.0'
     eventually(lambda: acks in worker.metrics())
     worker.kill()
-    eventually(lambda: house.depth("waymark.default") == 1, within=10.0)
+    eventually(lambda: stranger in house.waiting(), within=5.0)
 
 
 def test_a_worker_told_to_stop_lets_a_short_job_end_and_uses_up_nobody(house: House) -> None:
@@ -62,7 +63,7 @@ def test_a_worker_told_to_stop_lets_a_short_job_end_and_uses_up_nobody(house: Ho
     assert worker.ended() == 0
     assert house.read(running).state is State.SUCCEEDED
     assert house.read(waiting).state is State.QUEUED
-    assert house.depth("waymark.default") == 1
+    assert house.waiting() == {waiting}
     house.start_worker()
     assert house.wait_state(waiting, State.SUCCEEDED).result == "1"
 
@@ -79,7 +80,7 @@ def test_a_worker_hands_back_what_does_not_end_in_time(house: House) -> None:
         assert record.state is State.QUEUED
         assert (record.spent, record.crashes) == (0, 0)
         assert record.attempts[-1].outcome is Outcome.INTERRUPTED
-    eventually(lambda: house.depth("waymark.default") == 2)
+    eventually(lambda: house.waiting() == {willing, deaf})
 
 
 def test_a_second_signal_hurries_a_drain(house: House) -> None:
@@ -128,3 +129,22 @@ def test_an_outage_of_redis_costs_a_running_job_nothing(
         worker.wait_ready()
     finally:
         house.close()
+
+
+def test_a_worker_whose_zygote_dies_charges_nobody_and_ends(house: House) -> None:
+    worker = house.start_worker()
+    job = house.submit("w.sleep", seconds=60)
+    house.wait_state(job, State.RUNNING)
+    zygote = children_of(worker.process.pid)
+    assert len(zygote) == 1
+    os.kill(zygote[0], signal.SIGKILL)
+    assert worker.ended() == 1
+    record = house.read(job)
+    assert record.state is State.QUEUED
+    assert (record.spent, record.crashes) == (0, 0)
+    eventually(lambda: house.waiting() == {job})
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in listed for child in children.read_text().split()]

@@ -143,10 +143,13 @@ class House:
             _, _, body = channel.basic_get(DEAD_LETTER_QUEUE, auto_ack=True)
         return body
 
-    def depth(self, queue: str) -> int:
-        """Return how many messages are ready."""
+    def waiting(self, queue: str = "waymark.default") -> set[str]:
+        """Return the jobs whose messages are ready, and leave them there."""
+        jobs = set()
         with self._channel() as channel:
-            return int(channel.queue_declare(queue, passive=True).method.message_count)
+            while (body := channel.basic_get(queue)[2]) is not None:
+                jobs.add(RunJob.decode(body).job)
+        return jobs
 
     def read(self, job: str) -> JobRecord:
         record = self.store.do(Read(tenant=TENANT, job=job))

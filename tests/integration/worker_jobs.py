@@ -59,3 +59,12 @@ def endless() -> None:
     """Never stop."""
     while True:
         pass
+
+
+@job("w.late", retries=4, min_backoff="0.1s", max_backoff="0.3s")
+def late(seconds: float) -> int:
+    """Take its time and fail, but only once."""
+    time.sleep(seconds)
+    if current().attempt == 1:
+        raise RuntimeError("late")
+    return current().attempt

@@ -1,7 +1,8 @@
 """The client rule of the stream, and one watcher's place in one job's history. Pure.
 
 A `Track` lives between two states. *Syncing*: its place is being read, what happens meanwhile is
-held. *Live*: what happens is judged by the rule and handed on. A fresh subscription, a resume, a
+held. *Live*: what happens is judged by the rule and handed on. What does not fit need not be kept:
+it was published before the reading that it makes necessary. A fresh subscription, a resume, a
 reconnect to Redis and a found gap all go the same way: syncing, `placed`, live.
 """
 
@@ -90,7 +91,7 @@ class Track:
             self._advance(event)
             return (event.frame,)
         if verdict is Verdict.RESYNC:
-            self._held = [event]
+            self._held = []
         return _NOTHING
 
     def placed(self, place: Place) -> list[bytes]:
@@ -131,15 +132,13 @@ class Track:
 
     def _merge(self, frames: list[bytes]) -> None:
         held, self._held = self._held or [], None
-        for index, event in enumerate(held):
+        for event in held:
             verdict = judge(self.cursor, event)
             if verdict is Verdict.APPLY:
                 self._advance(event)
                 frames.append(event.frame)
             elif verdict is Verdict.RESYNC:
-                # What bears another epoch was published before the next reading: that covers it.
-                epoch = self.cursor.epoch if self.cursor else ""
-                self._held = [later for later in held[index:] if later.epoch == epoch]
+                self._held = []
                 return
 
     def _hold(self, event: Event) -> None:

@@ -1,0 +1,368 @@
+"""Who gets what, how often a place is read, and what happens when the store or the feed is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from uuid import uuid4
+
+import pytest
+
+from services.notifier.wire import text_frame
+from shared.contracts import operations as ops
+from shared.contracts.commands import RunJob
+from shared.contracts.operations import Operation
+from shared.ports import FeedMessage
+from shared.stream.merge import Cursor, Event, Track
+from shared.stream.place import Place
+from shared.stream.switchboard import Switchboard
+from shared.stream.watch import NoSuchJobError, watch
+from tests.eventually import eventually_async
+from tests.fakes.feed import FakeFeed
+from tests.fakes.store import AsyncFakeStore, FakeStore
+from tests.fakes.stream import Client, unframed
+
+TOKEN = "a" * 32
+
+
+class SlowStore(AsyncFakeStore):
+    """Counts readings and can hold their answers back."""
+
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__(store)
+        self.after_steps: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def do(self, operation: Operation[ops.A]) -> ops.A:
+        answer = self.store.do(operation)
+        if isinstance(operation, ops.Locate):
+            self.after_steps.append(operation.after_step)
+        await self.gate.wait()
+        return answer
+
+
+class Follower:
+    """A watcher as a session is one, for one job."""
+
+    def __init__(self, board: Switchboard, job: str, tenant: str = "acme") -> None:
+        self.board, self.job, self.tenant = board, job, tenant
+        self.client = Client()
+        self.track = Track(None)
+        self.missed = False
+
+    def watch(self) -> "Follower":
+        self.board.watch(self.tenant, self.job, self, after_step=self.track.after_step)
+        return self
+
+    def happened(self, job: str, event: Event) -> None:
+        before = self.track.syncing
+        self._take(self.track.happened(event))
+        if self.track.syncing and not before:
+            self._ask()
+
+    def placed(self, job: str, place: Place | None) -> None:
+        if place is None:
+            self.missed = True
+            self.track.missing()
+        else:
+            self._take(self.track.placed(place))
+        if self.track.syncing:
+            self._ask()
+
+    def disturbed(self, job: str) -> None:
+        self.track.resync()
+        self._ask()
+
+    def _ask(self) -> None:
+        self.board.locate(self.tenant, self.job, self, after_step=self.track.after_step)
+
+    def _take(self, frames: tuple[bytes, ...] | list[bytes]) -> None:
+        for frame in frames:
+            self.client.gets(unframed(frame))
+
+
+class House:
+    """A fake store and feed, a switchboard on them, and jobs that move."""
+
+    def __init__(self) -> None:
+        self.fake = FakeStore()
+        self.store = SlowStore(self.fake)
+        self.feed = FakeFeed()
+        self.board = Switchboard(self.store, self.feed, text_frame)
+
+    def submit(self, tenant: str = "acme") -> str:
+        job = str(uuid4())
+        answer = self.fake.do(
+            ops.Submit(
+                tenant=tenant, job=job, type="t", type_version=1, queue="default", priority=5,
+                payload="{}", max_attempts=3, labels={}, submitted_by="key:1",
+            )
+        )  # fmt: skip
+        assert answer.job is not None
+        self.feed.relay(self.fake)
+        return job
+
+    def start(self, job: str, tenant: str = "acme") -> None:
+        record = self.fake.do(ops.Read(tenant=tenant, job=job))
+        assert record is not None
+        self.fake.do(
+            ops.Claim(
+                tenant=tenant, message=RunJob.of(record), token=TOKEN, worker="w", lease=15_000
+            )
+        )
+        self.feed.relay(self.fake)
+
+    def report(self, job: str, number: int) -> None:
+        told = f'{{"current":{number}}}'
+        self.fake.do(
+            ops.Progress(tenant="acme", job=job, token=TOKEN, number=number, progress=told)
+        )
+        self.feed.relay(self.fake)
+
+    def cancel(self, job: str) -> None:
+        self.fake.do(ops.Cancel(tenant="acme", job=job, reason=None))
+        self.feed.relay(self.fake)
+
+    def succeed(self, job: str) -> None:
+        self.fake.do(ops.Succeed(tenant="acme", job=job, token=TOKEN, result='{"n":1}'))
+        self.feed.relay(self.fake)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    it = House()
+    await it.board.start()
+    yield it
+    await it.board.close()
+
+
+async def comes_true(fact: Callable[[], object]) -> None:
+    async def ask() -> object:
+        return fact()
+
+    await eventually_async(ask)
+
+
+STATES = ["queued", "running", "succeeded"]
+
+
+def states(follower: Follower) -> list[str]:
+    return [state for _, state in follower.client.history]
+
+
+async def test_a_watcher_gets_a_job_from_its_snapshot_to_its_end(house: House) -> None:
+    job = house.submit()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: follower.client.live)
+
+    house.start(job)
+    house.report(job, 1)
+    house.succeed(job)
+
+    assert states(follower) == STATES
+    assert follower.client.breaches == []
+
+
+async def test_the_channel_is_confirmed_before_the_place_is_read(house: House) -> None:
+    job = house.submit()
+    house.feed.cut()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: house.feed.asked)
+    assert house.store.after_steps == []
+
+    await house.feed.mend()
+
+    await comes_true(lambda: follower.client.live)
+
+
+async def test_what_happens_between_reading_and_answer_is_not_lost(house: House) -> None:
+    job = house.submit()
+    house.store.gate.clear()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: house.store.after_steps)
+
+    house.start(job)
+    house.succeed(job)
+    house.store.gate.set()
+
+    await comes_true(lambda: states(follower) == STATES)
+    assert follower.client.breaches == []
+
+
+async def test_many_watchers_of_one_job_cost_one_reading(house: House) -> None:
+    job = house.submit()
+
+    followers = [Follower(house.board, job).watch() for _ in range(50)]
+
+    await comes_true(lambda: all(follower.client.live for follower in followers))
+    assert len(house.store.after_steps) == 1
+    assert house.board.watched == 50
+
+
+async def test_who_comes_while_a_place_is_read_gets_a_later_reading(house: House) -> None:
+    job = house.submit()
+    house.store.gate.clear()
+    first = Follower(house.board, job).watch()
+    await comes_true(lambda: house.store.after_steps)
+    house.start(job)
+
+    second = Follower(house.board, job).watch()
+    house.store.gate.set()
+
+    await comes_true(lambda: first.client.live and second.client.live)
+    assert len(house.store.after_steps) == 2
+    assert states(first) == states(second) == STATES[:2]
+    assert first.client.breaches == second.client.breaches == []
+
+
+async def test_who_subscribes_anew_is_not_answered_with_the_old_reading(house: House) -> None:
+    job = house.submit()
+    house.store.gate.clear()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: house.store.after_steps)
+    house.start(job)
+
+    follower.track, follower.client = Track(None), Client()
+    follower.watch()
+    house.store.gate.set()
+
+    await comes_true(lambda: follower.client.live)
+    assert states(follower) == STATES[:2]
+
+
+async def test_a_gap_reads_each_job_once_from_the_step_its_slowest_watcher_has(
+    house: House,
+) -> None:
+    job = house.submit()
+    followers = [Follower(house.board, job).watch() for _ in range(5)]
+    await comes_true(lambda: all(follower.client.live for follower in followers))
+    house.feed.cut()
+    house.start(job)
+    house.succeed(job)
+
+    await house.feed.mend()
+
+    await comes_true(lambda: all(states(follower) == STATES for follower in followers))
+    assert house.store.after_steps == [0, 1]
+    assert house.board.gaps == 1
+    assert [follower.client.snapshots for follower in followers] == [1] * 5
+
+
+async def test_a_new_epoch_seen_in_one_job_resyncs_the_quiet_ones_too(house: House) -> None:
+    busy, quiet = house.submit(), house.submit()
+    followers = [Follower(house.board, job).watch() for job in (busy, quiet)]
+    await comes_true(lambda: all(follower.client.live for follower in followers))
+    epoch = followers[1].client.epoch
+
+    house.fake.change_epoch()
+    house.cancel(busy)
+
+    await comes_true(lambda: followers[1].client.epoch != epoch)
+    await comes_true(lambda: followers[0].client.epoch == followers[1].client.epoch)
+    assert states(followers[0]) == ["queued", "cancelled"]
+    assert states(followers[1]) == ["queued"]
+
+
+async def test_a_store_that_is_away_is_asked_again_until_it_answers(house: House) -> None:
+    job = house.submit()
+    house.fake.away = True
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: len(house.feed.asked) > 2)
+
+    house.fake.away = False
+
+    await comes_true(lambda: follower.client.live)
+
+
+async def test_nothing_reaches_who_has_gone(house: House) -> None:
+    job = house.submit()
+    stays, goes = Follower(house.board, job).watch(), Follower(house.board, job).watch()
+    await comes_true(lambda: stays.client.live and goes.client.live)
+
+    house.board.unwatch("acme", job, goes)
+    house.start(job)
+
+    assert states(stays) == STATES[:2]
+    assert states(goes) == STATES[:1]
+    assert house.board.watched == 1
+
+
+async def test_a_job_of_another_tenant_is_missing(house: House) -> None:
+    job = house.submit("acme")
+
+    stranger = Follower(house.board, job, tenant="other").watch()
+
+    await comes_true(lambda: stranger.missed)
+    house.start(job)
+    assert states(stranger) == []
+
+
+async def test_progress_is_thinned_and_its_last_arrives(house: House) -> None:
+    job = house.submit()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: follower.client.live)
+    house.start(job)
+    before = follower.client.revision
+
+    for number in range(1, 101):
+        house.report(job, number)
+
+    assert follower.client.revision == before + 1
+    await comes_true(lambda: follower.client.revision == before + 100)
+    assert follower.client.breaches == []
+
+
+async def test_a_job_can_be_followed_as_an_iterator(house: House) -> None:
+    job = house.submit()
+    seen = []
+    async with aclosing(watch(house.board, "acme", job)) as frames, asyncio.timeout(5):
+        async for frame in frames:
+            message = unframed(frame)
+            seen.append(message["type"])
+            if message["type"] == "live":
+                house.start(job)
+                house.succeed(job)
+            if message.get("state") == "succeeded":
+                break
+
+    assert seen == ["snapshot", "live", "transition", "transition"]
+    assert house.board.watched == 0
+
+
+async def test_an_iterator_resumes_from_a_cursor(house: House) -> None:
+    job = house.submit()
+    house.start(job)
+    record = house.fake.do(ops.Read(tenant="acme", job=job))
+    assert record is not None
+
+    async with aclosing(watch(house.board, "acme", job, Cursor(record.epoch, 1, 1))) as frames:
+        first = unframed(await asyncio.wait_for(anext(frames), 5))
+        second = unframed(await asyncio.wait_for(anext(frames), 5))
+
+    assert (first["type"], first["step"]) == ("transition", 2)
+    assert second == {"type": "live", "job": job, "recovered": True}
+
+
+async def test_an_iterator_says_when_there_is_no_such_job(house: House) -> None:
+    async with aclosing(watch(house.board, "acme", str(uuid4()))) as frames:
+        with pytest.raises(NoSuchJobError):
+            await asyncio.wait_for(anext(frames), 5)
+
+
+async def test_an_iterator_nobody_reads_starts_over_instead_of_growing(house: House) -> None:
+    job = house.submit()
+    async with aclosing(watch(house.board, "acme", job)) as frames:
+        snapshot = unframed(await asyncio.wait_for(anext(frames), 5))
+        live = unframed(await asyncio.wait_for(anext(frames), 5))
+        for number in range(2, 3_000):
+            house.feed.publish(
+                FeedMessage(
+                    tenant="acme", epoch=snapshot["epoch"], seq=number, job=job, revision=number,
+                    step=number, transition=True, frame=b'{"type":"transition"}',
+                )
+            )  # fmt: skip
+
+        again = unframed(await asyncio.wait_for(anext(frames), 5))
+
+    assert live["type"] == "live"
+    assert again["type"] == "snapshot"

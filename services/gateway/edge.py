@@ -48,8 +48,8 @@ class Edge:
         finally:
             self._inside -= 1
             method = scope["method"] if scope["method"] in _METHODS else "(other)"
-            route = getattr(scope.get("route"), "path", _NOWHERE)
-            self._metrics.answered(method, route, exchange.status, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._metrics.answered(method, _template(scope), exchange.status, seconds)
 
     async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
         if self._inside > self._most:
@@ -67,6 +67,14 @@ class Edge:
                 raise
             answer = problem(WaymarkError(), request_id=exchange.request_id)
             await answer(scope, receive, exchange.send)
+
+
+def _template(scope: Scope) -> str:
+    """Return the path of the route that was found, with its parameters' names."""
+    if "route" in scope:
+        return str(scope["route"].path)
+    # a plain Starlette route inside FastAPI: known by its endpoint, and ours have no parameters
+    return str(scope["path"]) if "endpoint" in scope and not scope["path_params"] else _NOWHERE
 
 
 class _Exchange:

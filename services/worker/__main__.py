@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from pydantic import ValidationError
+
 from services.worker.settings import WorkerSettings
 from services.worker.shutdown import Shutdown
 from services.worker.wiring import build, make_slots
@@ -11,11 +13,15 @@ from shared.runtime.serving import listen
 
 
 def main() -> int:
-    """Return the exit status: 0 after an ordered stop, 1 when the worker could not go on."""
+    """Return the exit status: 0 after an ordered stop, 1 when the worker could not go on.
+
+    Raises:
+        SystemExit: status 1 or 2, after one line that says what is wrong with a setting.
+    """
     parser = argparse.ArgumentParser(prog="python -m services.worker", description=__doc__)
     parser.add_argument("--queues", help="serve these alone, separated by commas")
     asked = parser.parse_args()
-    settings = WorkerSettings(**({"queues": asked.queues} if asked.queues else {}))
+    settings = _settings(asked.queues)
     logs.configure("worker", settings.log_level)
     listener = listen(settings.host, settings.worker_port, port_setting="WAYMARK_WORKER_PORT")
     slots = make_slots(settings)
@@ -26,6 +32,16 @@ def main() -> int:
     in_order = house.stay(shutdown)
     house.stop(shutdown, in_order=in_order)
     return 0 if in_order else 1
+
+
+def _settings(queues: str | None) -> WorkerSettings:
+    try:
+        return WorkerSettings(**({"queues": queues} if queues else {}))
+    except ValidationError as fault:
+        for wrong in fault.errors():
+            name = "_".join(str(part) for part in wrong["loc"]).upper() or "<settings>"
+            sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import socket
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from starlette.applications import Starlette
@@ -18,7 +18,6 @@ from services.worker.residents import Residents
 from services.worker.settings import WorkerSettings
 from services.worker.shutdown import Shutdown
 from services.worker.slots.terms import Slots
-from shared.adapters.store_redis import RedisStore
 from shared.runtime.probes import routes
 
 BOOT_SECONDS: Final = 15.0
@@ -27,6 +26,13 @@ JOIN_MS: Final = 2_000
 LOOK_SECONDS: Final = 0.5  # how late a dead zygote is noticed
 
 log = structlog.get_logger()
+
+
+class Closes(Protocol):
+    """Something with connections."""
+
+    def close(self) -> None:
+        """Let go of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,7 @@ class House:
     loop: HouseLoop
     residents: Residents
     pulse: Pulse
-    store: RedisStore
+    store: Closes
     metrics: WorkerMetrics
 
     def start(self, listener: socket.socket) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from starlette.types import ASGIApp
@@ -13,9 +13,7 @@ from services.worker.announce import Announcer
 from services.worker.heartbeat import Pulse
 from services.worker.intake import Intake
 from services.worker.nudges import Nudges
-from services.worker.store_watch import watch_store
-from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
+from services.worker.store_watch import Pings, watch_store
 from shared.runtime.serving import Served
 from shared.runtime.watchdog import Watchdog
 
@@ -24,13 +22,31 @@ CANCEL_SECONDS: Final = 3.0
 log = structlog.get_logger()
 
 
+class Closes(Protocol):
+    """Something with connections."""
+
+    async def close(self) -> None:
+        """Let go of them."""
+
+
+class Starts(Closes, Protocol):
+    """Something that must be told to begin."""
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+
+
+class ClosesAndPings(Pings, Closes, Protocol):
+    """A store with connections."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Households:
     """Who moves in."""
 
-    publisher: PikaPublisher
-    store: AsyncRedisStore
-    registry: RedisRegistry
+    publisher: Starts
+    store: ClosesAndPings
+    registry: Closes
     pulse: Pulse
     announcer: Announcer
     nudges: Nudges

@@ -99,5 +99,8 @@ def test_an_idle_process_needs_no_renewal() -> None:
         first = run(slots, "pid")
         until = time.monotonic() + 1.5
         eventually(lambda: time.monotonic() > until)
+        assert isinstance(first, Returned)
+        state = Path(f"/proc/{first.result}/stat").read_text().rpartition(")")[2].split()[0]
 
+        assert state == "S", "it sleeps; T would be frozen"
         assert run(slots, "pid") == first

@@ -5,7 +5,12 @@ import inspect
 import pytest
 
 from services.worker.authoring.errors import Cancelled, SoftTimeLimit
+from services.worker.authoring.progress import encode
 from services.worker.slots.interrupts import Guard
+from services.worker.slots.reporting import Reporter
+from services.worker.slots.running import Running, started_now
+from services.worker.slots.terms import Assignment
+from services.worker.slots.wire import Progress
 
 
 class Arrivals:
@@ -71,6 +76,53 @@ def test_after_the_handler_s_return_it_is_dropped() -> None:
     guard.poll()
 
     assert not guard.raised
+
+
+@pytest.mark.parametrize("module", ["attempt", "interrupts"])
+def test_around_the_handler_s_frames_nothing_is_raised(module: str) -> None:
+    arrivals = Arrivals()
+    guard = Guard(arrivals)
+    guard.open()
+    arrivals.waiting = ["soft_limit"]
+    around = {"__name__": f"services.worker.slots.{module}", "inspect": inspect}
+    frame = eval("inspect.currentframe()", around)
+    guard.on_signal(0, frame)
+
+    assert not guard.raised
+    with pytest.raises(SoftTimeLimit):
+        guard.poll()
+
+
+def test_progress_is_sent_whole_before_the_interruption_is_raised() -> None:
+    arrivals = Arrivals()
+    guard = Guard(arrivals)
+    sent = []
+
+    def send(frame: Progress) -> None:
+        arrivals.waiting = ["cancelled"]
+        signalled(guard)
+        sent.append(frame)
+
+    asked = Assignment(
+        job="j",
+        type="t",
+        attempt=1,
+        max_attempts=1,
+        payload="{}",
+        resume=None,
+        soft_time_limit=None,
+        time_limit=None,
+        sent_at=0.0,
+    )
+    running = Running(
+        asked, guard=guard, reporter=Reporter(send), send=lambda _: None, now=started_now()
+    )
+    guard.open()
+    with pytest.raises(Cancelled):
+        running.progress(1, 2)
+
+    assert sent == [Progress(1, encode((1, 2, "")))]
+    assert running.cancelled
 
 
 def test_only_the_first_one_is_raised_and_a_cancel_is_still_known() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -35,8 +36,9 @@ def main() -> int:
 
 
 def _settings(queues: str | None) -> WorkerSettings:
+    asked: dict[str, Any] = {"queues": queues} if queues else {}
     try:
-        return WorkerSettings(**({"queues": queues} if queues else {}))
+        return WorkerSettings(**asked)
     except ValidationError as fault:
         for wrong in fault.errors():
             name = "_".join(str(part) for part in wrong["loc"]).upper() or "<settings>"

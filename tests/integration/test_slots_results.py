@@ -1,14 +1,17 @@
 """What comes back from a slot."""
 
+import dataclasses
 import json
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from services.worker.slots.client import ZygoteSlots
 from services.worker.slots.loading import JobModulesError
-from services.worker.slots.terms import Raised, Reported, Returned, Saved
+from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved
 from tests.integration.slots_running import assignment, end_of, events_of, run, slots_with
 
 
@@ -176,6 +179,35 @@ def test_the_catalogue_holds_our_own_types_and_the_added_ones(slots: ZygoteSlots
 
     assert {"csv.profile", "demo.steps", "odd.echo"} <= set(types)
     assert types["odd.echo"].payload_schema["additionalProperties"] is False
+
+
+def test_our_csv_profile_runs_in_a_slot_and_is_followed_by_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYMARK_DATA_DIR", str(tmp_path))
+    (tmp_path / "table.csv").write_text("n\n" + "1\n" * 10_000)
+    asked = dataclasses.replace(
+        assignment("echo"), type="csv.profile", payload='{"source": "table.csv"}'
+    )
+    with slots_with() as slots:
+        events = events_of(slots.start(asked))
+
+    assert isinstance(events[-1], Returned)
+    assert json.loads(events[-1].result)["rows"] == 10_000
+    assert isinstance(events[-2], Reported)
+    progress = json.loads(events[-2].progress)
+    assert progress["current"] == progress["total"] == 20_002
+
+
+def test_our_demo_crashes_as_ordered_and_then_succeeds(slots: ZygoteSlots) -> None:
+    payload = '{"steps": 4, "seconds_per_step": 0, "crash_times": 1}'
+    first = dataclasses.replace(assignment("echo"), type="demo.steps", payload=payload)
+    second = dataclasses.replace(first, attempt=2)
+    died = end_of(slots.start(first))
+
+    assert isinstance(died, Died)
+    assert died.signal == signal.SIGKILL
+    assert end_of(slots.start(second)) == Returned('{"steps":4,"attempt":2}')
 
 
 def test_a_module_that_cannot_be_imported_is_one_clear_text() -> None:

@@ -14,7 +14,7 @@ def adopt_orphans() -> None:
 
 
 def die_with_parent(number: int) -> None:
-    """Have the kernel send this process signal `number` when its parent ends."""
+    """Have the kernel send this process signal `number` when its parent ends; 0 for none."""
     _prctl(_PR_SET_PDEATHSIG, number)
 
 

@@ -1,7 +1,7 @@
 """Follow one job as a plain async iterator: for a long-poll or for server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Final
 
 from shared.stream.merge import Cursor, Event, Track
@@ -58,7 +58,7 @@ class _Reader:
 
 async def watch(
     switchboard: Switchboard, tenant: str, job: str, cursor: Cursor | None = None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the frames of DESIGN section 6 for one job: what was missed, `live`, what comes.
 
     From `cursor` on, or from a snapshot. It never ends by itself, also not while the store is

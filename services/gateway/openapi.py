@@ -31,6 +31,7 @@ def _header(name: str, description: str) -> Extra:
 
 
 _TENANT: Final = _header("Waymark-Tenant", "Platform keys only: whose jobs this is about.")
+_WAIT: Final = _header("Prefer", "wait=N: hold the answer for at most N seconds, N up to 30.")
 _KEY: Final[list[Extra]] = [{"apiKey": []}]
 _KEY_OR_TOKEN: Final[list[Extra]] = [{"apiKey": []}, {"browserToken": []}]
 
@@ -49,11 +50,16 @@ def _operation(
 
 
 SUBMIT: Final = _operation(
+    (
+        200,
+        _answer("It has ended within the time that the client preferred to wait.", "AcceptedJob"),
+    ),
     (202, _answer("Safe: on record and in the broker.", "AcceptedJob", "Location", "ETag")),
     body="JobRequest",
     parameters=(
         _header("Idempotency-Key", "One key, one job: 1-255 visible characters, kept 24 h."),
         _header("Traceparent", "W3C trace context; handed on to the worker."),
+        _WAIT,
     ),
 )
 LIST_JOBS: Final = _operation(
@@ -73,7 +79,10 @@ LIST_JOBS: Final = _operation(
     ),
 )
 READ_JOB: Final = _operation(
-    (200, _answer("The job.", "Job", "ETag", "Retry-After")), security=_KEY_OR_TOKEN
+    (200, _answer("The job.", "Job", "ETag", "Retry-After")),
+    (304, {"description": "It is still as If-None-Match says."}),
+    parameters=(_header("If-None-Match", "An ETag: 304 while the job is as it was."), _WAIT),
+    security=_KEY_OR_TOKEN,
 )
 CANCEL_JOB: Final = _operation(
     (200, _answer("It does not run and never will again.", "Job", "ETag")),

@@ -8,6 +8,7 @@ from services.gateway.gate import Gate
 from services.gateway.metrics import Metrics
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
+from services.gateway.waiting import Waiting
 from shared.ports import AsyncJobStore
 
 
@@ -28,6 +29,7 @@ class Parts:
     gate: Gate
     store: AsyncJobStore
     submission: Submission
+    waiting: Waiting
     catalogue: Catalogue
     renderer: Renderer
     desk: TokenDesk

@@ -27,8 +27,11 @@ from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.store_pulse import StorePulse
 from services.gateway.submit import Submission
+from services.gateway.waiting import Waiting
+from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
+from shared.stream.switchboard import Switchboard
 
 # Together below the 3 s within which an outage is answered.
 STORE_SECONDS: Final = 1.0
@@ -48,6 +51,8 @@ class _World:
     registry: RedisRegistry
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
+    feed: RedisFeed
+    switchboard: Switchboard
 
 
 def build(settings: GatewaySettings) -> ASGIApp:
@@ -89,11 +94,15 @@ DUTIES: Final = ("sweeper", "archivist")
 def _world(settings: GatewaySettings, identity: str) -> _World:
     redis_url = settings.redis_url.get_secret_value()
     amqp_url = settings.amqp_url.get_secret_value()
+    store = AsyncRedisStore(redis_url, deadline=STORE_SECONDS)
+    feed = RedisFeed(redis_url)
     return _World(
-        store=AsyncRedisStore(redis_url, deadline=STORE_SECONDS),
+        store=store,
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
+        feed=feed,
+        switchboard=Switchboard(store, feed),
     )
 
 
@@ -135,6 +144,7 @@ def _parts(
         submission=Submission(
             store=world.store, publisher=world.publisher, catalogue=catalogue, metrics=metrics
         ),
+        waiting=Waiting(switchboard=world.switchboard, store=world.store),
         catalogue=catalogue,
         renderer=Renderer(settings.base_url, stream_url),
         desk=TokenDesk(secret, stream_url),
@@ -158,6 +168,10 @@ async def _running(
         house.push_async_callback(world.registry.close)
         await world.publisher.start()
         house.push_async_callback(world.publisher.close)
+        await world.feed.start()
+        house.push_async_callback(world.feed.close)
+        await world.switchboard.start()
+        house.push_async_callback(world.switchboard.close)
         for duty in duties:
             house.push_async_callback(duty.release)
         tasks = [asyncio.create_task(work(), name=work.__qualname__) for work in works]

@@ -9,13 +9,7 @@ SERVICES = ("gateway", "worker", "notifier")
 # Modules that wait for their second service, each with the service that will come and why.
 # Take a line away as soon as it has come; a line whose module is gone or shared fails the test.
 NOT_YET: dict[str, str] = {
-    "shared.adapters.feed_redis": "gateway: its long-poll follows jobs the same way",
-    "shared.adapters.push_wire": "gateway: its long-poll follows jobs the same way",
-    "shared.stream.merge": "gateway: its long-poll follows jobs the same way",
-    "shared.stream.place": "gateway: its long-poll follows jobs the same way",
-    "shared.stream.switchboard": "gateway: its long-poll follows jobs the same way",
-    "shared.stream.thin": "gateway: its long-poll follows jobs the same way",
-    "shared.stream.watch": "gateway: its long-poll follows jobs the same way",
+    "shared.stream.watch": "notifier: its server-sent events follow one job the same way",
 }
 
 

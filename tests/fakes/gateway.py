@@ -16,7 +16,10 @@ from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
+from services.gateway.waiting import Waiting
 from shared.contracts.catalog import CatalogEntry
+from shared.stream.switchboard import Switchboard
+from tests.fakes.feed import FakeFeed
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.registry import FakeRegistry, a_worker, an_entry
 from tests.fakes.store import AsyncFakeStore, FakeStore
@@ -60,12 +63,15 @@ class FakeGateway:
         store = AsyncFakeStore(self.store)
         catalogue = Catalogue(registry=self.registry)
         stream_url = "ws://stream.test/v1/stream"
+        self.feed = FakeFeed()
+        self.switchboard = Switchboard(store, self.feed)
         parts = Parts(
             gate=Gate(ring=KeyRing(keys), token_secret=TOKEN_SECRET),
             store=store,
             submission=Submission(
                 store=store, publisher=self.publisher, catalogue=catalogue, metrics=self.metrics
             ),
+            waiting=Waiting(switchboard=self.switchboard, store=store),
             catalogue=catalogue,
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),

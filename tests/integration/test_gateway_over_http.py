@@ -119,6 +119,28 @@ async def test_a_running_job_is_cancelled_by_request(
     assert first.json()["cancel_requested_at"] == again.json()["cancel_requested_at"]
 
 
+async def test_a_long_poll_hears_of_a_change_when_it_happens(
+    http: httpx.AsyncClient, store: AsyncRedisStore
+) -> None:
+    accepted = await http.post("/v1/jobs", json=A_JOB)
+    job = accepted.json()["id"]
+    headers = {"if-none-match": accepted.headers["etag"], "prefer": "wait=20"}
+    polling = asyncio.create_task(http.get(f"/v1/jobs/{job}", headers=headers))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await asyncio.shield(polling)
+    record = await store.do(Read(tenant="dev", job=job))
+    assert record is not None
+    await store.do(
+        Claim(tenant="dev", message=RunJob.of(record), token="d" * 32, worker="w1", lease=15_000)
+    )
+
+    async with asyncio.timeout(3):
+        answer = await polling
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+
+
 async def test_a_waiting_job_is_cancelled_at_once(http: httpx.AsyncClient) -> None:
     job = (await http.post("/v1/jobs", json=A_JOB)).json()["id"]
 

@@ -18,8 +18,9 @@ from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
 from services.gateway.refusals import Refusal
-from services.gateway.render import respond, respond_json
+from services.gateway.render import etag, respond, respond_json
 from services.gateway.submit import Accepted
+from services.gateway.waiting import is_known, preferred_wait
 from shared.contracts.operations import ListJobs
 
 _ROUTE: Final = "POST /v1/jobs"
@@ -28,7 +29,13 @@ _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
     """Add the routes of this noun."""
+    _add_submit(app, parts)
+    _add_list(app, parts)
+    _add_read(app, parts)
+    _add_cancel(app, parts)
 
+
+def _add_submit(app: FastAPI, parts: Parts) -> None:
     async def submit_job(request: Request) -> Response:
         """Put a job on record and into the broker; 202 means it is safe."""
         caller = parts.gate.caller(request.headers)
@@ -38,12 +45,14 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         except Refusal as refusal:
             _count(refusal, parts)
             raise
-        return _accepted(accepted, parts, caller)
+        return await _accepted(accepted, parts, caller, _wait(request))
 
     # The fast path: FastAPI's own route, kept for the description, costs as much as our work.
     app.router.routes.append(Route("/v1/jobs", submit_job, methods=["POST"]))
     app.post("/v1/jobs", status_code=202, **openapi.SUBMIT)(submit_job)
 
+
+def _add_list(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/jobs", **openapi.LIST_JOBS)
     async def list_jobs(request: Request) -> Response:
         """List the tenant's jobs, newest first."""
@@ -64,14 +73,25 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
             headers={"link": link} if cursor else None,
         )
 
+
+def _add_read(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/jobs/{job}", **openapi.READ_JOB)
     async def get_job(job: str, request: Request) -> Response:
         """Read one job."""
         caller = parts.gate.caller(request.headers)
         record = await read_job(job, caller=caller, store=parts.store)
+        known, seconds = request.headers.get("if-none-match"), _wait(request)
+        headers: dict[str, str] = {}
+        if known is not None and seconds:
+            record = await parts.waiting.until_changed(record, seconds, known)
+            headers = {"preference-applied": f"wait={seconds}"}
+        if is_known(record, known):
+            return Response(status_code=304, headers={"etag": etag(record), **headers})
         view = parts.renderer.job(record, operator=Scope.OPERATE in caller.scopes)
-        return respond(view, record, now_ms=_now_ms())
+        return respond(view, record, now_ms=_now_ms(), headers=headers)
 
+
+def _add_cancel(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/jobs/{job}/cancel", **openapi.CANCEL_JOB)
     async def post_cancel(job: str, request: Request) -> Response:
         """Call a job off: 200 when it does not run, 202 when it does and has been told."""
@@ -99,8 +119,12 @@ async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
     return await parts.submission.accept(operation, key)
 
 
-def _accepted(accepted: Accepted, parts: Parts, caller: Caller) -> Response:
+async def _accepted(
+    accepted: Accepted, parts: Parts, caller: Caller, seconds: int | None
+) -> Response:
     job = accepted.job
+    if seconds:
+        job = await parts.waiting.until_final(job, seconds)
     view = parts.renderer.accepted(
         job,
         operator=Scope.OPERATE in caller.scopes,
@@ -109,7 +133,10 @@ def _accepted(accepted: Accepted, parts: Parts, caller: Caller) -> Response:
     headers = {"location": view.links.self}
     if accepted.replayed:
         headers["idempotent-replayed"] = "true"
-    return respond(view, job, now_ms=_now_ms(), status=202, headers=headers)
+    if seconds:
+        headers["preference-applied"] = f"wait={seconds}"
+    status = 200 if seconds and job.final else 202
+    return respond(view, job, now_ms=_now_ms(), status=status, headers=headers)
 
 
 async def _optional_body(request: Request, parts: Parts) -> object:
@@ -127,6 +154,10 @@ def _count(refusal: Refusal, parts: Parts) -> None:
     )
     if outcome and refusal.code != "idempotency-key-reused":
         parts.metrics.submitted("", outcome)
+
+
+def _wait(request: Request) -> int | None:
+    return preferred_wait(request.headers.get("prefer"))
 
 
 def _traceparent(header: str | None) -> str | None:

@@ -240,6 +240,8 @@ def test_exhausted_when_no_attempt_is_left(world: World) -> None:
 
 def test_final_for_a_missing_record_that_was_not_forgotten(world: World) -> None:
     job = say.submit(world)
+    world.now += 1
+    job = say.submit(world)
     deleted = RunJob.of(replace(job, id=say.job_id(world.now)))
 
     assert say.claim(world, deleted).verdict is ClaimVerdict.FINAL

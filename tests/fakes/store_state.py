@@ -139,7 +139,7 @@ class Tenant:
         return max(0, max(self.born_at, self.changed_at or 0) + lease - self.now)
 
     def forgot(self, recorded_at: int) -> bool:
-        return recorded_at < self.born_at or any(
+        return recorded_at <= self.born_at or any(
             seen_alive - TEN_MINUTES <= recorded_at <= noticed
             for seen_alive, noticed in self.windows
         )

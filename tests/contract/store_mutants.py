@@ -1,0 +1,142 @@
+"""Seeded bugs: what a tired engineer might leave out of the Lua scripts."""
+
+from dataclasses import dataclass
+
+from shared.adapters.store_redis.scripts import packaged
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One bug: in `file`, `right` has become `wrong`."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+    def source(self, file: str) -> str:
+        """Give the text of a Lua file, with the bug in it."""
+        text = packaged(file)
+        if file != self.file:
+            return text
+        assert text.count(self.right) == 1, f"{self.name}: {self.right!r} is not there once"
+        return text.replace(self.right, self.wrong)
+
+
+MUTANTS = [
+    Mutant("anybody may settle", "settle", " or job.token ~= token then return", " then return"),
+    Mutant("anybody may tell progress", "progress", " or job[2] ~= ARGV[4]", ""),
+    Mutant(
+        "anybody may renew",
+        "heartbeat",
+        "if job.state == 'running' and job.token == token then",
+        "if job.state == 'running' then",
+    ),
+    Mutant(
+        "a retry forgets the outbox",
+        "retry",
+        "new_dispatch(now + OUTBOX_PATIENCE)",
+        "put('dispatch', job.dispatch + 1)",
+    ),
+    Mutant(
+        "a late confirm clears a newer dispatch",
+        "confirm",
+        "~= ARGV[4] then return 0",
+        "== nil then return 0",
+    ),
+    Mutant(
+        "a claim of a waiting job leaves the outbox",
+        "claim",
+        "redis.call('ZREM', OUTBOX, id) -- the message in hand is the current one",
+        "",
+    ),
+    Mutant(
+        "an ended job still owes its message",
+        "move",
+        "  redis.call('ZREM', OUTBOX, id)\n  redis.call('ZREM', DUE, id)\nend",
+        "  redis.call('ZREM', DUE, id)\nend",
+    ),
+    Mutant(
+        "a stale message runs the job",
+        "claim",
+        "if message.dispatch < job.dispatch then",
+        "if false then",
+    ),
+    Mutant(
+        "a message ahead of the record is not believed",
+        "claim",
+        "if message.dispatch > job.dispatch then adopt() end",
+        "",
+    ),
+    Mutant("the sweep takes live leases", "sweep", "'-inf', now,", "'-inf', now + 5000,"),
+    Mutant("the sweep does not know of outages", "sweep", "if is_held() then return 0, 0 end", ""),
+    Mutant("the tick overlooks a gap", "tick", "now - before > GAP or ", ""),
+    Mutant("a lost lease keeps its dispatch", "sweep", "new_dispatch(now)", "need_message(now)"),
+    Mutant(
+        "a lost worker costs an attempt",
+        "sweep",
+        "put('losses', job.losses + 1)",
+        "put('losses', job.losses + 1) use_attempt('worker_lost')",
+    ),
+    Mutant(
+        "a deploy costs an attempt",
+        "release",
+        "file_attempt('interrupted')",
+        "use_attempt('interrupted') file_attempt('interrupted')",
+    ),
+    Mutant("a crash is not counted", "attempt", "outcome == 'crashed'", "outcome == 'crash'"),
+    Mutant(
+        "an old record needs no grace",
+        "claim",
+        "if grace > 0 then return { 'live', grace } end",
+        "",
+    ),
+    Mutant(
+        "a missing record is rebuilt at once",
+        "claim_missing",
+        "if grace > 0 then return { 'live', grace } end",
+        "",
+    ),
+    Mutant(
+        "any record counts as of this epoch",
+        "prelude",
+        "if made_in == epoch then",
+        "if made_in then",
+    ),
+    Mutant(
+        "a change of epoch goes unnoticed",
+        "prelude",
+        "elseif meta[3] ~= replid then",
+        "elseif false then",
+    ),
+    Mutant(
+        "a cancel is forgotten by a retry",
+        "retry",
+        "if job.cancel_requested_at then return settle('cancelled') end",
+        "",
+    ),
+    Mutant("a repeated settle is a stranger's", "settle", "job.settled_token == token", "false"),
+    Mutant(
+        "a repeated claim waits for itself",
+        "claim",
+        "if job.state == 'running' and job.token == token then return reply('run') end",
+        "",
+    ),
+    Mutant(
+        "a repeated submit begins anew",
+        "submit",
+        "if redis.call('EXISTS', JOB) == 1 then return reply('accepted') end",
+        "",
+    ),
+    Mutant("a tombstone is overlooked", "claim_missing", "if asked_at then", "if false then"),
+    Mutant(
+        "two requests under one key publish both",
+        "submit",
+        "if tonumber(bound[3]) > now and bound[4] ~= asked then",
+        "if false then",
+    ),
+    Mutant("progress is no event", "prelude", "revision = revision + 1", "revision = revision + 0"),
+    Mutant(
+        "a scheduled job never expires", "sweep", "if job.state == 'scheduled' and", "if false and"
+    ),
+]

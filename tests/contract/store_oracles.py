@@ -1,0 +1,115 @@
+"""What must hold after every step, told from outside: reliability's I1-I5, I7, I8."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from shared.contracts import operations as ops
+from shared.contracts.answers import Position, Step
+from shared.contracts.job import JobRecord, Outcome
+from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
+from tests.contract.store_house import House
+from tests.contract.store_worlds import TENANT
+
+UNCOUNTED = {Outcome.INTERRUPTED, Outcome.WORKER_LOST}
+WAITS_FOR_TIME = {State.SCHEDULED, State.RETRYING}
+ARROWS = {(state, to) for state, events in TRANSITIONS.items() for to in events.values()}
+
+
+@dataclass
+class Oracle:
+    """Remembers what it has seen of each job since the store last forgot something."""
+
+    house: House
+    seen: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        self.seen.clear()
+        self.revisions.clear()
+
+    def look(self) -> None:
+        """Check everything."""
+        indexes = {name: set(self.house.world.index(name)) for name in ("outbox", "leases", "due")}
+        states = self.states
+        for job in self.house.touched & self.house.jobs.keys():
+            states.pop(job, None)
+            record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
+            position = self.house.world.do(ops.Locate(tenant=TENANT, job=job))
+            if record is None or position is None:
+                assert record is None
+                assert position is None
+                continue
+            states[job] = record.state
+            self.check_history(record, position)
+            check_numbers(record)
+            self.check_owned(record, indexes)
+        self.house.touched.clear()
+        running = {job for job, state in states.items() if state is State.RUNNING}
+        assert indexes["leases"] == running, "a lease without a run, or a run without a lease"
+        waiting = {job for job, state in states.items() if state in WAITS_FOR_TIME}
+        assert indexes["due"] == waiting, "due is not what waits for its time"
+        for job in self.house.jobs:
+            assert len(self.house.at_work(job)) <= 1, "two attempts of one job at work"
+        ended = {job for job, state in states.items() if state in FINAL_STATES}
+        assert not indexes["outbox"] & ended, "an ended job still owes a message"
+        assert not indexes["outbox"] - states.keys(), "a message is owed for no job"
+
+    def check_history(self, record: JobRecord, position: Position) -> None:
+        steps = position.steps
+        assert [step.step for step in steps] == list(range(1, len(steps) + 1)), "a hole in steps"
+        assert (record.step, record.state) == (steps[-1].step, steps[-1].state)
+        assert (position.step, position.state) == (record.step, record.state)
+        assert position.revision == record.revision >= self.revisions.get(record.id, 0)
+        before = self.seen.get(record.id, ())
+        assert steps[: len(before)] == before, "the past has changed"
+        self.seen[record.id], self.revisions[record.id] = steps, record.revision
+        previous: State | None = None
+        for step in steps[len(before) :]:
+            frame = msgspec.json.decode(step.frame)
+            told = (frame["job"], frame["step"], frame["state"], frame["type"])
+            assert told == (record.id, step.step, step.state, "transition")
+        for step in steps:
+            assert (previous, step.state) in ARROWS, f"{previous} to {step.state}"
+            previous = step.state
+
+    def check_owned(self, record: JobRecord, indexes: dict[str, set[str]]) -> None:
+        if record.final:
+            return
+        job = record.id
+        assert (
+            any(job in index for index in indexes.values())
+            or self.house.has_message(job)
+            or (self.may_be_stranded(job))
+        ), f"nobody will ever move {job}, {record.state}"
+
+    def may_be_stranded(self, job: str) -> bool:
+        """A record that went back in time after its message was acked: overdue heals that."""
+        return job in self.house.stranded
+
+    def check_quiet(self) -> None:
+        """Check that nothing is left to do: what was accepted has come to its end."""
+        self.look()
+        for job in self.house.accepted:
+            record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
+            if record is None:
+                assert self.may_be_stranded(job), f"{job} was accepted and is gone"
+            elif not record.final:
+                assert self.may_be_stranded(job), f"{job} was accepted and is {record.state}"
+                assert not self.house.world.index("outbox").get(job)
+
+
+def check_numbers(record: JobRecord) -> None:
+    """Check that attempts are counted as they should be, and bounded."""
+    assert record.spent <= record.max_attempts
+    assert record.crashes <= 2
+    counted = sum(one.outcome not in UNCOUNTED for one in record.attempts if one.outcome)
+    assert counted <= record.spent or record.redrives
+    numbers = [one.number for one in record.attempts]
+    for one, following in zip(record.attempts, numbers[1:], strict=False):
+        assert following >= one.number + (one.outcome not in UNCOUNTED), "a number was reused"
+    if numbers:
+        assert record.attempt == numbers[-1]
+    lost = sum(one.outcome is Outcome.WORKER_LOST for one in record.attempts)
+    assert lost <= record.losses or record.redrives

@@ -1,0 +1,40 @@
+"""Whether the state machine would notice: every seeded bug must break it."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.store_machine import machine_on
+from tests.contract.store_mutants import MUTANTS, Mutant
+from tests.contract.store_worlds import RedisWorld, TwinWorld, held_scripts
+
+# Always the same examples: the machine's gift of finding bugs is not a matter of luck.
+ENOUGH = settings(
+    max_examples=80,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_seeded_bug_is_caught(mutant: Mutant, redis_url: str) -> None:
+    real = RedisWorld(redis_url, held_scripts(mutant.source))
+
+    def both() -> TwinWorld:
+        real.begin()
+        return TwinWorld(real)
+
+    try:
+        with pytest.raises(AssertionError):
+            run_state_machine_as_test(machine_on(both), settings=ENOUGH)
+    finally:
+        real.close()
+
+
+def test_there_are_at_least_twenty() -> None:
+    assert len({mutant.name for mutant in MUTANTS}) >= 20

@@ -19,9 +19,11 @@ ROOT = Path(__file__).parent.parent
 START_SECONDS = 20.0
 
 
-def token_for(jobs: Iterable[str], *, tenant: str = "acme", ttl: int = 600, **more: bool) -> str:
+def token_for(
+    jobs: Iterable[str], *, tenant: str = "acme", ttl: int = 600, feed: bool = False
+) -> str:
     now = int(time.time())
-    grant = Grant(tenant=tenant, jobs=frozenset(jobs), expires_at=now + ttl, **more)
+    grant = Grant(tenant=tenant, jobs=frozenset(jobs), expires_at=now + ttl, feed=feed)
     return mint(grant, secret=SECRET, now=now)
 
 

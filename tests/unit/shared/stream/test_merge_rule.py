@@ -167,11 +167,11 @@ def test_a_job_that_went_missing_comes_back_with_a_snapshot() -> None:
     track.placed(truth.place())
     track.resync()
     track.missing()
-    assert not track.syncing
+    syncing = [track.syncing]
 
     assert track.happened(truth.transition()) == ()
 
-    assert track.syncing
+    assert [*syncing, track.syncing] == [False, True]
     assert kinds(track.placed(truth.place(track.after_step))) == ["snapshot", "live"]
 
 
@@ -180,10 +180,10 @@ def test_a_missing_job_that_was_heard_of_meanwhile_is_read_once_more_only() -> N
     track.happened(truth.transition())
 
     track.missing()
-    assert track.syncing
+    after_first = track.syncing
     track.missing()
 
-    assert not track.syncing
+    assert [after_first, track.syncing] == [True, False]
 
 
 def test_what_is_held_is_bounded_by_the_steps() -> None:

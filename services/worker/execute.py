@@ -101,7 +101,7 @@ class Executor:
 
     def _run(self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry) -> Answer:
         tools = self._tools
-        log.info("attempt_started", job_id=attempt.job.id, attempt=attempt.job.attempt)
+        log.debug("attempt_started", job_id=attempt.job.id, attempt=attempt.job.attempt)
         tools.metrics.started(attempt.job)
         started = tools.monotonic()
         teller = Teller(tools.store, attempt, monotonic=tools.monotonic)

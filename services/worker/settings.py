@@ -1,14 +1,15 @@
 """What a worker is told from outside."""
 
 import os
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from shared.runtime.settings import CommonSettings
 
 LEAST_SLOTS: Final = 2
+FREEZE_MARGIN_MS: Final = 3_000  # a slot is frozen so long before its lease ends (PROTOCOL, Leases)
 
 
 def _default_slots() -> int:
@@ -26,6 +27,15 @@ class WorkerSettings(CommonSettings):
     worker_port: int = Field(default=8002, ge=0, le=65_535)
     cancel_grace_seconds: float = Field(default=10.0, ge=0)  # where the canceller names none
     unknown_type_seconds: float = Field(default=600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Self:
+        if self.heartbeat_ms >= self.lease_ms - FREEZE_MARGIN_MS:
+            raise ValueError(
+                f"WAYMARK_HEARTBEAT_MS ({self.heartbeat_ms}) must be less than WAYMARK_LEASE_MS "
+                f"({self.lease_ms}) minus {FREEZE_MARGIN_MS}: every slot would freeze"
+            )
+        return self
 
     @field_validator("queues", "jobs", mode="before")
     @classmethod

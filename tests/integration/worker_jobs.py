@@ -68,3 +68,13 @@ def late(seconds: float) -> int:
     if current().attempt == 1:
         raise RuntimeError("late")
     return current().attempt
+
+
+@job("w.resuming")
+def resuming(seconds: float) -> str:
+    """Take its time in the first attempt, and go on from there in the next."""
+    if current().resume is not None:
+        return f"resumed at {current().resume['row']}"
+    current().checkpoint({"row": 7})
+    time.sleep(seconds)
+    return "not resumed"

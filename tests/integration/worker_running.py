@@ -21,7 +21,7 @@ from shared.contracts.answers import CancelVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
-from shared.contracts.operations import Cancel, Confirm, Read, Submit
+from shared.contracts.operations import Cancel, Confirm, Read, Submit, Sweep, Tick
 from shared.contracts.topology import DEAD_LETTER_QUEUE, work_queue
 from tests.eventually import eventually
 
@@ -173,6 +173,15 @@ class House:
 
     def cancel(self, job: str, *, grace: int | None = None) -> CancelVerdict:
         return self.store.do(Cancel(tenant=TENANT, job=job, reason=None, grace=grace)).verdict
+
+    def sweep(self, lease_ms: int) -> None:
+        """Do what the gateway's sweeper does every second."""
+        self.store.do(Tick(tenant=TENANT, lease=lease_ms))
+        for message, _ in self.store.do(Sweep(tenant=TENANT, limit=100)).publish:
+            self.publish(message)
+            self.store.do(
+                Confirm(tenant=TENANT, job=message.job, dispatch=message.options.dispatch)
+            )
 
     def close(self) -> None:
         for worker in self._workers:

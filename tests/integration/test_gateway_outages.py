@@ -1,6 +1,9 @@
 """RabbitMQ or Redis away: 503 within 3 s, nothing lost, nothing twice, no restart needed."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from tests.eventually import eventually, eventually_async
-from tests.integration.gateway_running import A_JOB, Broker, RunningGateway
+from tests.integration.gateway_running import A_JOB, ROOT, Broker, RunningGateway
 from tests.nodes import Rabbit, Redis
 
 PROMISE_SECONDS = 3.0
@@ -175,3 +178,20 @@ async def timed(http: httpx.AsyncClient, path: str) -> tuple[httpx.Response, flo
 async def says(gateway: RunningGateway, check: str, words: str) -> bool:
     ready = await asyncio.to_thread(gateway.get, "/ready")
     return ready.status_code == 503 and words in ready.json()["checks"][check]
+
+
+def test_a_setting_that_is_wrong_is_one_clear_line() -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("WAYMARK_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.gateway"],
+        env=clean | {"WAYMARK_TOKEN_SECRET": "short"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("waymark: WAYMARK_TOKEN_SECRET: ")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -67,10 +68,25 @@ class Archivist:
             log.exception("duty_failed", duty="archive", exc_info=faults)
 
     async def _read(self) -> None:
-        async for delivery in self._deliveries:
+        # One task a letter, as many as the queue hands out at once: one that has to wait (for a
+        # queue that no worker has declared again yet) must not hold up the others.
+        async with (
+            asyncio.TaskGroup() as letters,
+            aclosing(self._deliveries.arriving()) as arriving,
+        ):
+            async for delivery in arriving:
+                letters.create_task(self._settle(delivery))
+
+    async def _settle(self, delivery: DeadLetterDelivery) -> None:
+        try:
             await self._file_at_last(delivery)
-            delivery.ack()
-            self._metrics.duty_done("archive")
+        except Exception:
+            # It stays unacked and comes again with the next connection.
+            self._metrics.duty_failed("archive")
+            log.exception("dead_letter_not_filed")
+            return
+        delivery.ack()
+        self._metrics.duty_done("archive")
 
     async def _file_at_last(self, delivery: DeadLetterDelivery) -> None:
         attempt = 0

@@ -1,7 +1,7 @@
 """The dead-letter queue, read with pika on the event loop. One connection, replaced when lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,7 +51,7 @@ class DeadLetterQueue:
         self._parameters.connection_attempts = 1
         self._parameters.client_properties = {"connection_name": name}
 
-    async def __aiter__(self) -> AsyncIterator[Delivery]:
+    async def arriving(self) -> AsyncGenerator[Delivery, None]:
         """Yield messages for ever."""
         attempt = 0
         while True:

@@ -1,6 +1,6 @@
 """What the archivist needs of a dead-letter queue; `dead_letter_queue.py` keeps it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 
@@ -22,5 +22,8 @@ class DeadLetterDelivery(Protocol):
 class Deliveries(Protocol):
     """A queue read without Dramatiq."""
 
-    def __aiter__(self) -> AsyncIterator[DeadLetterDelivery]:
-        """Yield what arrives, for ever; reconnects by itself. What was not acked comes again."""
+    def arriving(self) -> AsyncGenerator[DeadLetterDelivery, None]:
+        """Yield what arrives, for ever; reconnects by itself. What was not acked comes again.
+
+        It never holds more than a bounded number of unacked messages.
+        """

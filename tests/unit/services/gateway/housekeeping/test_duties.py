@@ -1,7 +1,7 @@
 """Leases of duties, the sweeper and the archivist, on fakes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +12,7 @@ from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.metrics import Metrics
 from shared.contracts.commands import RunJob
+from shared.contracts.errors import Unroutable
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Read, Submit
 from tests.eventually import eventually_async
@@ -191,7 +192,7 @@ class Letters:
     def __init__(self, *letters: Letter) -> None:
         self.letters = letters
 
-    async def __aiter__(self) -> AsyncIterator[Letter]:
+    async def arriving(self) -> AsyncGenerator[Letter, None]:
         for letter in self.letters:
             if not letter.acked:
                 yield letter
@@ -249,6 +250,20 @@ async def test_a_letter_is_held_until_it_can_be_filed() -> None:
         assert not letter.acked
         house.store.away = False
         await soon(lambda: letter.acked)
+
+
+async def test_a_letter_that_cannot_be_filed_does_not_hold_up_the_others() -> None:
+    house = House()
+    house.submit()
+    stuck = Letter(the_message(house), "delivery_limit")
+    other = Letter(b"not ours")
+    house.publisher.failure = Unroutable()
+
+    async with working(house.duty.keep, archivist(house, stuck, other).archive):
+        await soon(lambda: other.acked)
+        assert not stuck.acked
+        house.publisher.failure = None
+        await soon(lambda: stuck.acked)
 
 
 async def test_what_nobody_can_decode_is_kept_before_its_ack() -> None:

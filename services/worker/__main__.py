@@ -41,8 +41,8 @@ def _settings(queues: str | None) -> WorkerSettings:
         return WorkerSettings(**asked)
     except ValidationError as fault:
         for wrong in fault.errors():
-            name = "_".join(str(part) for part in wrong["loc"]).upper() or "<settings>"
-            sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
+            name = "".join(f"WAYMARK_{part}: ".upper() for part in wrong["loc"])
+            sys.stderr.write(f"waymark: {name}{wrong['msg']}\n")
         sys.exit(2)
 
 

@@ -71,6 +71,16 @@ class Watch:
         Raises:
             SlotSilentError: it was killed and nothing was heard for 10 s.
         """
+        try:
+            return self._follow()
+        except SlotSilentError:
+            raise
+        except Exception:
+            # A bug of ours: the handler must not go on without anybody to watch over it.
+            self._abandon()
+            raise
+
+    def _follow(self) -> Ended:
         while True:
             event = self._slot.next_event(POLL_SECONDS)
             if isinstance(event, Returned | Raised | Died):
@@ -82,6 +92,13 @@ class Watch:
             if not self._teller.tell():
                 self._mailbox.lose()
             self._press(self._monotonic())
+
+    def _abandon(self) -> None:
+        self._slot.kill()
+        deadline = self._monotonic() + KILL_SECONDS
+        while self._monotonic() < deadline:
+            if isinstance(self._slot.next_event(POLL_SECONDS), Returned | Raised | Died):
+                return
 
     def _press(self, now: float) -> None:
         if self._killed_at is not None:

@@ -60,8 +60,10 @@ class FakeHeartbeats:
     def keep(self, attempt: Attempt) -> Iterator[None]:
         self.kept.append(attempt)
         self.open += 1
-        yield
-        self.open -= 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
 
 class Bench:

@@ -306,6 +306,16 @@ def test_a_record_that_the_store_forgot_is_brought_back_before_its_result_is_giv
     assert bench.run() is Answer.ACK
 
 
+def test_a_bug_in_the_watch_kills_the_slot_before_anything_else() -> None:
+    bench = Bench([Reported(1, "{}")])
+    bench.store.answer(Progress, ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        bench.run()
+    assert bench.slots.slots[0].treated == ["kill"]
+    assert bench.clock.now < 1002.0
+    assert bench.heartbeats.open == 0
+
+
 # --- the store is away
 
 

@@ -1,0 +1,124 @@
+"""What the worker says about itself, and what it makes of a registry that is away."""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.worker.announce import Announcer
+from services.worker.intake import Intake
+from services.worker.store_watch import watch_store
+from services.worker.unknown import TypeWatch
+from shared.contracts.catalog import CatalogEntry, WorkerCard
+from shared.contracts.errors import StoreUnavailable
+from tests.eventually import eventually_async
+from tests.fakes.hands import HandClock
+from tests.fakes.slots import entry
+
+CARD = WorkerCard(
+    id="w1", host="h", pid=1, slots=2, busy=0, queues=("default",), types=("demo",), started_at=1
+)
+
+
+class FakeRegistry:
+    """Remembers; fails the first `failures` times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.cards: list[WorkerCard] = []
+        self.retired: list[str] = []
+
+    async def announce(self, worker: WorkerCard, types: Sequence[CatalogEntry]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable
+        self.cards.append(worker)
+
+    async def catalogue(self) -> Sequence[CatalogEntry]:
+        return [entry("other")]
+
+    async def workers(self) -> Sequence[WorkerCard]:
+        return self.cards
+
+    async def retire(self, worker: str) -> None:
+        self.retired.append(worker)
+
+    async def tenants(self) -> Sequence[str]:
+        return []
+
+    async def enrol(self, tenant: str) -> None:
+        raise NotImplementedError
+
+    async def acquire(self, duty: str, holder: str, *, ttl_ms: int) -> bool:
+        raise NotImplementedError
+
+
+def announcer(registry: FakeRegistry, intake: Intake, types: TypeWatch) -> Announcer:
+    return Announcer(registry, CARD, [entry()], types, intake, busy=lambda: 1)
+
+
+async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -> None:
+    registry, clock = FakeRegistry(), HandClock()
+    types = TypeWatch(gone_after=10.0, monotonic=clock.monotonic)
+    clock.now += 20.0
+    work = asyncio.create_task(announcer(registry, Intake(), types).run())
+
+    async def announced() -> bool:
+        return bool(registry.cards) and types.gone("nobody's")
+
+    await eventually_async(announced)
+    work.cancel()
+    assert registry.cards[0].busy == 1
+    assert not types.gone("other")
+
+
+async def test_a_registry_that_is_away_closes_the_intake_and_is_asked_again_soon() -> None:
+    registry, intake = FakeRegistry(failures=1), Intake()
+    types = TypeWatch(gone_after=10.0, monotonic=HandClock().monotonic)
+    work = asyncio.create_task(announcer(registry, intake, types).run())
+
+    async def announced() -> bool:
+        return bool(registry.cards)
+
+    await eventually_async(announced)
+    work.cancel()
+    assert intake.store_away
+
+
+async def test_a_worker_that_stops_is_retired() -> None:
+    registry = FakeRegistry()
+    types = TypeWatch(gone_after=10.0, monotonic=HandClock().monotonic)
+    await announcer(registry, Intake(), types).forget()
+    assert registry.retired == ["w1"]
+
+
+class Recovering:
+    """A store that answers the third ping."""
+
+    def __init__(self) -> None:
+        self.pings = 0
+
+    async def ping(self) -> None:
+        self.pings += 1
+        if self.pings < 3:
+            raise StoreUnavailable
+
+
+async def test_the_intake_opens_when_the_store_answers_again_and_is_not_asked_otherwise() -> None:
+    store, intake = Recovering(), Intake()
+    work = asyncio.create_task(watch_store(store, intake))
+    await asyncio.sleep(0.6)
+    assert store.pings == 0
+    intake.store_failed()
+
+    async def opened() -> bool:
+        return intake.open
+
+    await eventually_async(opened)
+    work.cancel()
+    assert store.pings == 3
+
+
+async def test_a_drained_intake_never_opens_again() -> None:
+    intake = Intake()
+    intake.drain()
+    intake.store_answered()
+    assert not intake.open

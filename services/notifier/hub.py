@@ -47,7 +47,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.connections = 0
-        self.delivered: Counter[str] = Counter()  # events: transition, progress
+        self.transitions = 0  # written to a connection
+        self.progress = 0
         self.closed: Counter[str] = Counter()  # our code, "client" or "lost"
         self.refused: Counter[str] = Counter()  # HTTP status of a handshake
 

@@ -32,6 +32,7 @@ class NotifierCollector(Collector):
         if hub is None:
             return
         board, tally = hub.switchboard, hub.tally
+        delivered = {"transition": tally.transitions, "progress": tally.progress}
         yield _gauge("connections", "Open connections.", tally.connections)
         yield _gauge("subscriptions", "Pairs of a connection and a job.", board.watched)
         yield _gauge("tenants", "Tenants subscribed or lingering.", board.tenants)
@@ -39,7 +40,7 @@ class NotifierCollector(Collector):
         yield _counter(
             "resyncs", "Times all watched jobs of all tenants were read again.", board.gaps
         )
-        yield _counters("deliveries", "Events written to a connection.", "type", tally.delivered)
+        yield _counters("deliveries", "Events written to a connection.", "type", delivered)
         yield _counters("closes", "Connections closed, by code or who left.", "code", tally.closed)
         yield _counters("refusals", "Handshakes refused, by status.", "status", tally.refused)
 

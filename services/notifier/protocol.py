@@ -21,7 +21,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from services.notifier.closes import REASONS, Close
-from services.notifier.effects import Effect, Locate, Send, Unwatch, Watch
+from services.notifier.effects import Effect, Locate, Send, Shut, Unwatch, Watch
 from services.notifier.hub import Hub
 from services.notifier.messages import PATH, SUBPROTOCOL
 from services.notifier.session import Session
@@ -123,12 +123,17 @@ class StreamConnection(asyncio.Protocol):
 
     def happened(self, job: str, event: Event) -> None:
         """As `Watcher`."""
-        if self._session is not None:
-            effects = self._session.happened(job, event)
-            if effects:
-                self._do(effects)
-                kind = "transition" if event.transition else "progress"
-                self._hub.tally.delivered[kind] += 1
+        session = self._session
+        if session is None:
+            return
+        effects = session.happened(job, event)
+        if not effects:
+            return
+        self._do(effects)
+        if event.transition:
+            self._hub.tally.transitions += 1
+        else:
+            self._hub.tally.progress += 1
 
     def placed(self, job: str, place: Place | None) -> None:
         """As `Watcher`."""
@@ -203,17 +208,21 @@ class StreamConnection(asyncio.Protocol):
             session = self._session
             if session is None:
                 return
-            switchboard = self._hub.switchboard
             if isinstance(effect, Send):
                 self._write(effect.frame)
-            elif isinstance(effect, Watch):
-                switchboard.watch(session.tenant, effect.job, self, after_step=effect.after_step)
-            elif isinstance(effect, Locate):
-                switchboard.locate(session.tenant, effect.job, self, after_step=effect.after_step)
-            elif isinstance(effect, Unwatch):
-                switchboard.unwatch(session.tenant, effect.job, self)
-            else:
+            elif isinstance(effect, Shut):
                 self._close(effect.code)
+            else:
+                self._arrange(session.tenant, effect)
+
+    def _arrange(self, tenant: str, effect: Watch | Locate | Unwatch) -> None:
+        board = self._hub.switchboard
+        if isinstance(effect, Watch):
+            board.watch(tenant, effect.job, self, after_step=effect.after_step)
+        elif isinstance(effect, Locate):
+            board.locate(tenant, effect.job, self, after_step=effect.after_step)
+        else:
+            board.unwatch(tenant, effect.job, self)
 
     def _write(self, frame: bytes) -> None:
         self._transport.write(frame)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def notifier() -> tuple[Starlette, dict[str, object], Callable[[int], Awaitable[
     grant = Grant(tenant="acme", jobs=frozenset({JOB}), expires_at=2_000_000_000)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette):  # type: ignore[no-untyped-def]
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Hub]]:
         hub = Hub(
             OneJob(), feed,  # type: ignore[arg-type]
             admit=lambda _: Admission(grant, 1e6), rules=Rules(), bounds=Bounds(), origins=(),
@@ -127,7 +127,7 @@ async def serve(which: str, listener: socket.socket, sockets: int, events: int) 
             **options,  # type: ignore[arg-type]
         )
     )
-    _running = asyncio.create_task(server.serve([listener]))
+    running = asyncio.create_task(server.serve([listener]))
     empty = rss_kib()
     while not Path(sys.argv[-1]).exists():  # noqa: ASYNC110, ASYNC240 - a file is the simplest signal
         await asyncio.sleep(0.05)
@@ -139,6 +139,7 @@ async def serve(which: str, listener: socket.socket, sockets: int, events: int) 
     spent = cpu() - before
     cost = {"us": spent / (sockets * events) * 1e6, "kib": (full - empty) / sockets}
     print(json.dumps(cost), flush=True)
+    assert not running.done()
     os._exit(0)  # the sockets are the client's to close
 
 
@@ -178,9 +179,9 @@ async def drain(port: int, sockets: int, events: int, flag: Path) -> int:
     while Drain.ready < sockets:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)
-    flag.touch()
+    flag.touch()  # noqa: ASYNC240
     deadline = time.monotonic() + events / HZ * 4 + 20
-    while Drain.count < sockets * events and time.monotonic() < deadline:
+    while Drain.count < sockets * events and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     return Drain.count
 

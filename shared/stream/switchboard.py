@@ -21,7 +21,6 @@ READERS: Final = 8
 READ_SECONDS: Final = 8.0  # the feed's own deadline and the store's, and some
 RETRY_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 30.0  # a tenant nobody watches stays subscribed for so long
-_TIDY_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 0.05  # how often kept progress is looked at, while there is any
 
 log = structlog.get_logger()
@@ -65,13 +64,21 @@ class _Tenant:
 class Switchboard:
     """Start it once; `watch`, `locate` and `unwatch` return at once and answer the watcher."""
 
-    def __init__(self, store: AsyncJobStore, feed: EventFeed, wrap: Wrap = bytes) -> None:
+    def __init__(
+        self,
+        store: AsyncJobStore,
+        feed: EventFeed,
+        wrap: Wrap = bytes,
+        *,
+        linger_seconds: float = LINGER_SECONDS,
+    ) -> None:
         """Listen to `feed`; `wrap` makes of a frame's JSON what watchers are handed."""
         self.gaps = 0
         self.readings = 0
         self._store = store
         self._feed = feed
         self._wrap = wrap
+        self._linger = linger_seconds
         self._tenants: dict[str, _Tenant] = {}
         self._wanted: dict[Key, _Reading] = {}
         # Holds each key of `_wanted` once, so it is bounded by the jobs that are watched.
@@ -242,8 +249,8 @@ class Switchboard:
 
     async def _tidy(self) -> None:
         while True:
-            await pause(_TIDY_SECONDS)
-            long_ago = asyncio.get_running_loop().time() - LINGER_SECONDS
+            await pause(self._linger / 4)
+            long_ago = asyncio.get_running_loop().time() - self._linger
             for tenant, entry in list(self._tenants.items()):
                 if entry.idle_since is not None and entry.idle_since < long_ago:
                     del self._tenants[tenant]

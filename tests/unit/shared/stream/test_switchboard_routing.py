@@ -287,6 +287,28 @@ async def test_nothing_reaches_who_has_gone(house: House) -> None:
     assert house.board.watched == 1
 
 
+async def test_a_tenant_nobody_watches_is_left_after_a_while(house: House) -> None:
+    board = Switchboard(house.store, house.feed, text_frame, linger_seconds=0.4)
+    await board.start()
+    job = house.submit()
+    first = Follower(board, job).watch()
+    await comes_true(lambda: first.client.live)
+
+    board.unwatch("acme", job, first)
+    again = Follower(board, job).watch()
+    await comes_true(lambda: again.client.live)
+    stayed = board.tenants
+    board.unwatch("acme", job, again)
+
+    await comes_true(lambda: board.tenants == 0)
+    assert stayed == 1
+    assert house.feed.tenants == set()
+    late = Follower(board, job).watch()
+    await comes_true(lambda: late.client.live)
+    assert house.feed.tenants == {"acme"}
+    await board.close()
+
+
 async def test_a_job_of_another_tenant_is_missing(house: House) -> None:
     job = house.submit("acme")
 

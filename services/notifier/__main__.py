@@ -1,5 +1,9 @@
 """`python -m services.notifier`: the stream, until SIGTERM."""
 
+import sys
+
+from pydantic import ValidationError
+
 from services.notifier.protocol import StreamConnection
 from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import wire
@@ -7,8 +11,18 @@ from shared.runtime import logs, serving
 
 
 def main() -> None:
-    """Read the settings, wire, serve."""
-    settings = NotifierSettings()
+    """Read the settings, wire, serve.
+
+    Raises:
+        SystemExit: status 1 or 2, after one line that says which setting is wrong.
+    """
+    try:
+        settings = NotifierSettings()
+    except ValidationError as fault:
+        for wrong in fault.errors():
+            name = "_".join(str(part) for part in wrong["loc"]).upper()
+            sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
+        sys.exit(2)
     logs.configure("notifier", settings.log_level)
     serving.serve(
         wire(settings),

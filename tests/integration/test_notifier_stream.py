@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +19,7 @@ from tests.eventually import eventually_async
 from tests.following import greet, hear, open_stream, say
 from tests.moving_jobs import MovingJob
 from tests.nodes import Redis
-from tests.notifier_process import NotifierProcess, token_for
+from tests.notifier_process import ROOT, NotifierProcess, token_for
 
 StartNotifier = Callable[..., NotifierProcess]
 
@@ -259,3 +262,15 @@ async def test_a_watcher_that_does_not_read_is_cut_off_and_harms_nobody(
         await say(good, type="subscribe", id=1, subscriptions=[{"job": job.id}])
         assert (await hear(good))["type"] == "snapshot"
         slow.transport.abort()
+
+
+def test_a_missing_setting_is_one_clear_line() -> None:
+    environment = {name: value for name, value in os.environ.items() if "WAYMARK" not in name}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.notifier"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 2
+    assert ended.stderr == "waymark: WAYMARK_TOKEN_SECRET: Field required\n"

@@ -82,10 +82,15 @@ class Child:
             try:
                 data = self._connection.recv(_CHUNK)
                 self._arrived.extend(self._reader.feed(data))
-            except OSError:
-                data = b""
+            except (OSError, WireError):
+                data = b""  # the handler has got hold of our socket
             self._silent = not data
         return self._arrived.popleft() if self._arrived else None
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether nothing more will be heard of it."""
+        return self._silent
 
     def end(self, ended: Ended) -> None:
         """Note that it and its descendants are gone."""
@@ -123,11 +128,7 @@ class RunningSlot:
             return None
         deadline = time.monotonic() + timeout
         while self._last is None:
-            try:
-                frame = self._child.receive(deadline)
-            except WireError:
-                self.kill()  # the handler wrote into our socket
-                break
+            frame = self._child.receive(deadline)
             if frame is None:
                 break
             if isinstance(frame, Progress):
@@ -135,8 +136,10 @@ class RunningSlot:
             if isinstance(frame, Checkpoint):
                 return Saved(frame.data)
             self._last = _last_event(frame)
-            if frame.reusable and self._finish_unless_doomed():
+            if self._finish_in_place(reusable=frame.reusable):
                 return self._last
+        if self._child.has_hung_up and not (self._doomed or self._child.over.is_set()):
+            self.kill()  # as a rule it is dead already; if not, it is of no use any more
         return self._await_end(deadline)
 
     def interrupt(self, reason: str) -> None:
@@ -165,6 +168,10 @@ class RunningSlot:
         self._unheard = True
         self.kill()
 
+    def abandon(self) -> None:
+        """Close the socket of an attempt whose end nobody may wait for."""
+        self._child.close()
+
     def _command(self, command: ToZygote) -> None:
         try:
             self._house.tell(command)
@@ -187,14 +194,43 @@ class RunningSlot:
         self._house.finished(self, self._child, reusable=False)
         return self._last or _death(self._child.ended, refused=self._unheard)
 
-    def _finish_unless_doomed(self) -> bool:
+    def _finish_in_place(self, *, reusable: bool) -> bool:
         with self._acting:
-            if self._doomed:  # it ended by itself first, but a signal is on its way to it
-                self._command(Kill(self._child.index))
+            # A doomed one has ended by itself, but a signal is on its way to it.
+            if self._doomed or not reusable:
+                self._command(Kill(self._child.index))  # it may be frozen: then it cannot leave
                 return False
             self._over = True
         self._house.finished(self, self._child, reusable=True)
         return True
+
+
+class RefusedSlot:
+    """Keeps `terms.Slot` for an attempt that was too old to be started at all."""
+
+    def __init__(self) -> None:
+        """Have one event to tell."""
+        self._told = False
+
+    def next_event(self, timeout: float) -> SlotEvent | None:  # noqa: ARG002 - there is no wait
+        """Return the refusal, once."""
+        if self._told:
+            return None
+        self._told = True
+        return _refusal()
+
+    def interrupt(self, reason: str) -> None:
+        """Do nothing: nothing runs."""
+
+    def terminate(self) -> None:
+        """Do nothing."""
+
+    def kill(self) -> None:
+        """Do nothing."""
+
+
+def _refusal() -> Died:
+    return Died(signal=None, exit_code=None, peak_rss=0, refused=True)
 
 
 def _last_event(frame: Result | Exceptional | Refusal) -> SlotEvent:
@@ -202,7 +238,7 @@ def _last_event(frame: Result | Exceptional | Refusal) -> SlotEvent:
         return Returned(frame.result)
     if isinstance(frame, Exceptional):
         return frame.raised
-    return Died(signal=None, exit_code=None, peak_rss=0, refused=True)
+    return _refusal()
 
 
 def _death(ended: Ended | None, *, refused: bool) -> Died:

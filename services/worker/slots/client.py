@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,10 @@ import structlog
 
 import services
 from services.worker.slots import family
-from services.worker.slots.child import Child, RunningSlot
-from services.worker.slots.leases import CELLS, LeaseTable
+from services.worker.slots.child import Child, RefusedSlot, RunningSlot
+from services.worker.slots.leases import CELLS, LeaseTable, patience
 from services.worker.slots.loading import JobModulesError
-from services.worker.slots.terms import Assignment
+from services.worker.slots.terms import Assignment, Slot
 from services.worker.slots.wire import (
     Broken,
     Ended,
@@ -67,6 +68,7 @@ class ZygoteSlots:
         self._reader: Reader[FromZygote] = reader_of_zygote()
         self._sending = threading.Lock()
         self._changing = threading.Lock()
+        self._patience = patience(lease)
         self._alive = True
         self._closing = False
         self._children: dict[int, Child] = {}
@@ -95,12 +97,17 @@ class ZygoteSlots:
         """Whether there is a zygote. False before any Died that comes of its death is told."""
         return self._alive
 
-    def start(self, assignment: Assignment) -> RunningSlot:
+    def start(self, assignment: Assignment) -> Slot:
         """Hand an attempt to an idle child, or to a new one.
+
+        One whose claim is too old is refused here: the zygote would freeze its child before that
+        could say so itself. The child looks once more, right before it starts.
 
         Raises:
             SlotsUnavailable: the zygote is gone.
         """
+        if time.monotonic() - assignment.sent_at > self._patience:
+            return RefusedSlot()
         while True:
             child, turn = self._take_child()
             slot = RunningSlot(self, child, turn, assignment.job)
@@ -113,6 +120,7 @@ class ZygoteSlots:
             if turn == 1:
                 return slot
             # It died while it had nothing to do: the next one may be better.
+            slot.next_event(SENDING_SECONDS)
 
     def renewed(self, job: str, sent_at: float) -> None:
         """Let the job's slot run on: a renewal first sent at `sent_at` (monotonic) was answered."""
@@ -126,6 +134,10 @@ class ZygoteSlots:
         self._end_zygote()
         self._listener.join(CLOSING_SECONDS)
         self._bury()
+        with self._changing:
+            unfinished = list(self._running.values())
+        for slot in unfinished:
+            slot.abandon()
 
     def _end_zygote(self) -> None:
         self._closing = True
@@ -160,10 +172,12 @@ class ZygoteSlots:
         with self._changing:
             if self._running.get(slot.job) is slot:
                 del self._running[slot.job]
-            if child.index in self._children:
-                self._leases.release(child.index)
-                if reusable:
-                    self._idle.append(child)
+            self._leases.release(child.index)
+            if self._children.get(child.index) is not child:
+                # Not before: until now a command for this attempt would have hit the next owner.
+                self._free.append(child.index)
+            elif reusable:
+                self._idle.append(child)
 
     def _take_child(self) -> tuple[Child, int]:
         with self._changing:
@@ -243,14 +257,12 @@ class ZygoteSlots:
     def _note_end(self, ended: Ended) -> None:
         with self._changing:
             child = self._children.pop(ended.slot, None)
-            if child is None:
-                return
-            self._leases.release(ended.slot)
-            self._free.append(ended.slot)
             if child in self._idle:
                 self._idle.remove(child)
                 child.close()
-        child.end(ended)
+                self._free.append(child.index)
+        if child is not None:
+            child.end(ended)
 
     def _bury(self) -> None:
         """After the zygote: the slots have died with it; what they had started has not."""

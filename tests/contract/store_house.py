@@ -75,6 +75,8 @@ class House:
     accepted: set[str] = field(default_factory=set)
     acked: set[str] = field(default_factory=set)  # since the last snapshot
     stranded: set[str] = field(default_factory=set)
+    called_off: set[str] = field(default_factory=set)
+    forgetful: bool = False  # the store has forgotten something
     holders: dict[str, str | None] = field(default_factory=dict)  # None: the store forgot
     ticked_at: int | None = None
     hold_until: int = 0
@@ -111,7 +113,10 @@ class House:
 
     def cancel(self, job: str, *, only_unconfirmed: bool = False) -> CancelVerdict:
         asked = say.cancel_of(job, grace=5_000, only_unconfirmed=only_unconfirmed)
-        return self.ask(asked, job).verdict
+        verdict = self.ask(asked, job).verdict
+        if verdict in {CancelVerdict.CANCELLED, CancelVerdict.REQUESTED, CancelVerdict.TOMBSTONED}:
+            self.called_off.add(job)
+        return verdict
 
     # --- whoever publishes
 
@@ -149,6 +154,9 @@ class House:
         answer = self.ask(asked, message.job)
         match answer.verdict:
             case ClaimVerdict.RUN:
+                assert answer.job
+                assert answer.job.dispatch == message.options.dispatch, "not the current message"
+                assert message.job not in self.called_off, "it was called off"
                 self.holders[message.job] = right
                 self.attempts.append(Attempt(message, right, worker, self.world.now))
             case ClaimVerdict.LIVE | ClaimVerdict.NOT_DUE | ClaimVerdict.PAUSED:
@@ -263,10 +271,19 @@ class House:
             assert now - self.ticked_at <= TICK_GAP, "a lease was taken after a gap"
             assert now >= self.hold_until, "a lease was taken while all are held"
             assert not self.at_work(job), "a lease was taken from one who works"
+            self.expect_newer_dispatch(job)
             self.holders[job] = "nobody"
         self.errands += [
             Errand(message, delay, None, self.broker) for message, delay in swept.publish
         ]
+
+    def expect_newer_dispatch(self, job: str) -> None:
+        """Whoever lost his lease must not hold the current message any more."""
+        record = self.world.do(ops.Read(tenant=TENANT, job=job))
+        assert record
+        for attempt in self.attempts:
+            if attempt.message.job == job:
+                assert record.dispatch > attempt.message.options.dispatch
 
     def archive(self, delivery: Delivery, *, by_broker: bool) -> None:
         self.dead.remove(delivery)
@@ -287,6 +304,8 @@ class House:
     def forget(self, stranded: set[str]) -> None:
         """The store has lost something; `stranded` jobs too, of which no message speaks."""
         self.stranded |= stranded
+        self.called_off.clear()
+        self.forgetful = True
         self.touched |= self.jobs.keys()
         self.holders = dict.fromkeys(self.holders)
         self.epoch_changed = True

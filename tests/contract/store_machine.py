@@ -46,8 +46,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- the usual
 
-    @initialize(keep=st.booleans(), delay=st.sampled_from([None, None, 4_000]), late=st.booleans())
-    def begin(self, keep: bool, delay: int | None, late: bool) -> None:
+    @initialize(
+        keep=st.booleans(),
+        delay=st.sampled_from([None, None, 4_000]),
+        late=st.booleans(),
+        goes_back=st.sampled_from([False, False, True]),
+    )
+    def begin(self, keep: bool, delay: int | None, late: bool, goes_back: bool) -> None:
         """Begin with a job at work and one under way: else most examples never get that far."""
         self.house.tick()
         self.house.submit(None)
@@ -57,6 +62,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.deliver_ready()
         expires_at = self.house.world.now + delay if delay and late else None
         self.house.submit(1, delay=delay, expires_at=expires_at)
+        if keep and goes_back:
+            self.store_forgets("roll back", "rush")
 
     @precondition(lambda self: len(self.house.jobs) < MOST_JOBS)
     @rule(

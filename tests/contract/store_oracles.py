@@ -43,7 +43,7 @@ class Oracle:
                 continue
             states[job] = record.state
             self.check_history(record, position)
-            check_numbers(record)
+            check_numbers(record, exactly=not self.house.forgetful)
             self.check_owned(record, indexes)
         self.house.touched.clear()
         running = {job for job, state in states.items() if state is State.RUNNING}
@@ -100,16 +100,21 @@ class Oracle:
                 assert not self.house.world.index("outbox").get(job)
 
 
-def check_numbers(record: JobRecord) -> None:
+def check_numbers(record: JobRecord, *, exactly: bool) -> None:
     """Check that attempts are counted as they should be, and bounded."""
     assert record.spent <= record.max_attempts
+    assert record.state is not State.RETRYING or record.cancel_requested_at is None
     assert record.crashes <= 2
-    counted = sum(one.outcome not in UNCOUNTED for one in record.attempts if one.outcome)
-    assert counted <= record.spent or record.redrives
+    outcomes = [one.outcome for one in record.attempts if one.outcome]
+    found = (
+        sum(outcome not in UNCOUNTED for outcome in outcomes),
+        outcomes.count(Outcome.CRASHED),
+        outcomes.count(Outcome.WORKER_LOST),
+    )
+    counted = (record.spent, record.crashes, record.losses)
+    assert not exactly or found == counted, "attempts used, crashes, losses"
     numbers = [one.number for one in record.attempts]
     for one, following in zip(record.attempts, numbers[1:], strict=False):
         assert following >= one.number + (one.outcome not in UNCOUNTED), "a number was reused"
     if numbers:
         assert record.attempt == numbers[-1]
-    lost = sum(one.outcome is Outcome.WORKER_LOST for one in record.attempts)
-    assert lost <= record.losses or record.redrives

@@ -4,21 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from redis import asyncio as aioredis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from shared.adapters.store_redis import keys, outage
 from shared.adapters.store_redis.decode import decode
 from shared.adapters.store_redis.encode import Call, encode
+from shared.adapters.store_redis.line import Line
 from shared.adapters.store_redis.scripts import Script, render_all
 from shared.contracts.operations import Operation
 from shared.runtime.pacing import full_jitter, pause
 
 A = TypeVar("A")
-
-CONNECTIONS = 64
 
 
 class AsyncRedisStore:
@@ -47,41 +43,33 @@ class AsyncRedisStore:
         Raises:
             StoreUnavailable: it does not within the deadline.
         """
-        await self._asker.persist(lambda: self._asker.redis.execute_command("PING"))  # type: ignore[no-untyped-call]
+        await self._asker.ask("PING")
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._asker.close()
+        """Close the connection."""
+        self._asker.close()
 
     async def _call(self, call: Call) -> Any:  # noqa: ANN401 - replies have no type
         script = self._scripts[call.script]
-        reply = await self._send(call, "EVALSHA", script.sha)
-        if outage.is_script_missing(reply):
-            reply = await self._send(call, "EVAL", script.text)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-    async def _send(self, call: Call, command: str, script: str) -> Any:  # noqa: ANN401
-        pipe = self._asker.redis.pipeline(transaction=False)
-        if call.enrols:
-            pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))
-        pipe.execute_command(command, script, len(call.keys), *call.keys, *call.args)
-        return (await pipe.execute(raise_on_error=False))[-1]
+        arguments = (len(call.keys), *call.keys, *call.args)
+        before = [("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))] if call.enrols else []
+        try:
+            return await self._asker.line.ask(*before, ("EVALSHA", script.sha, *arguments))
+        except NoScriptError:
+            return await self._asker.line.ask(*before, ("EVAL", script.text, *arguments))
 
 
 class Asker:
-    """A client, and how long and how often it asks. Also the registry's."""
+    """A line to Redis, and how long and how often it asks. Also the registry's."""
 
     def __init__(self, redis_url: str, deadline: float) -> None:
         """Remember where Redis is and for how long (s) to ask."""
         self._deadline = deadline
-        self._pool = aioredis.BlockingConnectionPool.from_url(
-            redis_url,
-            retry=Retry(NoBackoff(), 0),
-            **outage.options(deadline, connections=CONNECTIONS),
-        )
-        self.redis = aioredis.Redis(connection_pool=self._pool)
+        self.line = Line(redis_url, silence=outage.try_takes(deadline))
+
+    async def ask(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
+        """Carry out one command, which may be repeated; raises as `persist` does."""
+        return await self.persist(lambda: self.line.ask(command))
 
     async def persist(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
         """Ask until there is an answer.
@@ -97,7 +85,6 @@ class Asker:
             except outage.TRANSIENT as fault:
                 patience.bear(fault)
             except RedisError as fault:
-                await self._pool.disconnect(inuse_connections=False)  # perhaps a new primary
                 raise outage.unavailable(fault) from fault
             await pause(
                 full_jitter(
@@ -107,7 +94,6 @@ class Asker:
                 )
             )
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self.redis.aclose()
-        await self._pool.disconnect()
+    def close(self) -> None:
+        """Close the connection."""
+        self.line.close()

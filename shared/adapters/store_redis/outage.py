@@ -40,13 +40,18 @@ def options(deadline: float, *, connections: int) -> Options:
     """Return a pool's options, such that an operation can be asked again before `deadline` (s)."""
     return {
         "protocol": 2,  # no push frames between the answers
-        "socket_timeout": deadline / _TRIES_WITHIN_DEADLINE,
-        "socket_connect_timeout": deadline / _TRIES_WITHIN_DEADLINE,
+        "socket_timeout": try_takes(deadline),
+        "socket_connect_timeout": try_takes(deadline),
         "socket_keepalive": True,
         "max_connections": connections,
         "timeout": deadline / 2,  # for a free connection
         "driver_info": None,  # no CLIENT SETINFO on each connect
     }
+
+
+def try_takes(deadline: float) -> float:
+    """Return for how long (s) one try may last, so that there is time for another."""
+    return deadline / _TRIES_WITHIN_DEADLINE
 
 
 class Patience:
@@ -55,7 +60,7 @@ class Patience:
     def __init__(self, deadline: float) -> None:
         """Begin to count `deadline` seconds."""
         self._ends = time.monotonic() + deadline
-        self._try_takes = deadline / _TRIES_WITHIN_DEADLINE
+        self._try_takes = try_takes(deadline)
         self.tries = 0
 
     @property

@@ -1,7 +1,7 @@
 """What lies outside the tenants, in Redis: tenants, catalogue, workers, duties."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 
@@ -42,7 +42,7 @@ class RedisRegistry:
         args: list[str | bytes] = [worker.id, msgspec.json.encode(worker)]
         for entry in types:
             args += [f"{entry.type} {entry.version}", msgspec.json.encode(entry)]
-        await self._ask("EVAL", _ANNOUNCE, 2, keys.WORKERS, keys.CATALOG, *args)
+        await self._asker.ask("EVAL", _ANNOUNCE, 2, keys.WORKERS, keys.CATALOG, *args)
 
     async def catalogue(self) -> Sequence[CatalogEntry]:
         """Return the newest entry of every type announced within the last 10 minutes."""
@@ -61,19 +61,19 @@ class RedisRegistry:
 
     async def retire(self, worker: str) -> None:
         """Say that a worker has stopped."""
-        await self._ask("HDEL", keys.WORKERS, worker)
+        await self._asker.ask("HDEL", keys.WORKERS, worker)
 
     async def tenants(self) -> Sequence[str]:
         """Return every tenant that has ever submitted a job to this store."""
-        return sorted(name.decode() for name in await self._ask("SMEMBERS", keys.TENANTS))
+        return sorted(name.decode() for name in await self._asker.ask("SMEMBERS", keys.TENANTS))
 
     async def enrol(self, tenant: str) -> None:
         """Add a tenant; the store does so by itself before it writes a record."""
-        await self._ask("SADD", keys.TENANTS, tenant)
+        await self._asker.ask("SADD", keys.TENANTS, tenant)
 
     async def acquire(self, duty: str, holder: str, *, ttl_ms: int) -> bool:
         """Take or renew the lease of a house-wide duty; False while another holds it."""
-        return bool(await self._ask("EVAL", _ACQUIRE, 1, keys.duty(duty), holder, ttl_ms))
+        return bool(await self._asker.ask("EVAL", _ACQUIRE, 1, keys.duty(duty), holder, ttl_ms))
 
     async def ping(self) -> None:
         """Return when Redis answers.
@@ -81,20 +81,17 @@ class RedisRegistry:
         Raises:
             StoreUnavailable: it does not within the deadline.
         """
-        await self._ask("PING")
+        await self._asker.ask("PING")
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._asker.close()
-
-    async def _ask(self, *command: str | bytes | int) -> Any:  # noqa: ANN401 - replies have no type
-        return await self._asker.persist(lambda: self._asker.redis.execute_command(*command))  # type: ignore[no-untyped-call]
+        """Close the connection."""
+        self._asker.close()
 
     async def _fresh(self, key: str, kind: type[T], stays_ms: int) -> list[tuple[int, T]]:
         """Read what was announced within `stays_ms`, and drop what is a day old."""
-        seconds, micros = cast("tuple[int, int]", await self._ask("TIME"))
-        now = seconds * 1000 + micros // 1000
-        said = await self._ask("HGETALL", key)
+        seconds, micros = cast("tuple[bytes, bytes]", await self._asker.ask("TIME"))
+        now = int(seconds) * 1000 + int(micros) // 1000
+        said = await self._asker.ask("HGETALL", key)
         ages = {name: now - int(value.partition(b" ")[0]) for name, value in said.items()}
         await self._forget(key, (name for name, age in ages.items() if age > _FORGET_MS))
         return [
@@ -105,4 +102,4 @@ class RedisRegistry:
 
     async def _forget(self, key: str, names: Iterable[bytes]) -> None:
         if gone := list(names):
-            await self._ask("HDEL", key, *gone)
+            await self._asker.ask("HDEL", key, *gone)

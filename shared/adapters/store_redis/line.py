@@ -1,0 +1,150 @@
+"""One connection to Redis, shared by all tasks of an event loop: what they ask goes out together.
+
+Many tasks write into one stream and Redis answers in order, so no task waits for another's
+round trip and none needs a connection of its own (measured: docs/decisions/0004).
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+import hiredis
+from redis import exceptions
+from redis.asyncio.connection import parse_url
+
+MOST_WAITING: Final = 20_000
+
+
+class Line:
+    """Connects when first asked, and again whenever it has to; for one event loop."""
+
+    def __init__(self, redis_url: str, *, silence: float) -> None:
+        """Remember where Redis is; a connection silent for `silence` seconds is given up."""
+        self._target = parse_url(redis_url)
+        self._silence = silence
+        self._wire: _Wire | None = None
+        self._connecting = asyncio.Lock()
+
+    async def ask(self, *commands: tuple[Any, ...]) -> Any:  # noqa: ANN401 - replies have no type
+        """Send the commands at once and return the reply to the last one.
+
+        Raises:
+            redis.exceptions.ConnectionError: the connection broke, or was silent for too long.
+            redis.exceptions.ResponseError: Redis refused the last command.
+        """
+        wire = self._wire
+        if wire is None or wire.is_lost:
+            wire = await self._connect()
+        reply = wire.send(commands)
+        try:
+            async with asyncio.timeout(self._silence):
+                return _checked(await reply)
+        except TimeoutError:
+            wire.abort()
+            raise exceptions.TimeoutError("it is silent") from None
+        except exceptions.ReadOnlyError:
+            wire.abort()  # the address may lead to another primary now
+            raise
+
+    def close(self) -> None:
+        """Close the connection; whoever waits is told that it broke."""
+        if self._wire:
+            self._wire.abort()
+            self._wire = None
+
+    async def _connect(self) -> "_Wire":
+        async with self._connecting:
+            if self._wire is None or self._wire.is_lost:
+                async with asyncio.timeout(self._silence):
+                    self._wire = await self._dial()
+            return self._wire
+
+    async def _dial(self) -> "_Wire":
+        target, loop = self._target, asyncio.get_running_loop()
+        if "path" in target:
+            _, wire = await loop.create_unix_connection(_Wire, target["path"])
+        else:
+            host, port = target.get("host", "127.0.0.1"), target.get("port", 6379)
+            encrypted = True if "connection_class" in target else None
+            _, wire = await loop.create_connection(_Wire, host, port, ssl=encrypted)
+        try:
+            if target.get("password"):
+                user = (target["username"],) if target.get("username") else ()
+                _checked(await wire.send([("AUTH", *user, target["password"])]))
+            if target.get("db"):
+                _checked(await wire.send([("SELECT", target["db"])]))
+        except BaseException:
+            wire.abort()
+            raise
+        return wire
+
+
+class _Wire(asyncio.Protocol):
+    """The connection itself: bytes out in batches, replies in to whoever waits, in order."""
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader()
+        self._waiting: deque[asyncio.Future[Any] | None] = deque()  # None: nobody wants it
+        self._outgoing: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what TCP and TLS give
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not False:
+                waits = self._waiting.popleft()
+                if waits and not waits.done():
+                    waits.set_result(reply)
+        except hiredis.ProtocolError:
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        while self._waiting:
+            waits = self._waiting.popleft()
+            if waits and not waits.done():
+                waits.set_exception(exceptions.ConnectionError(str(exc or "it hung up")))
+
+    def send(self, commands: Any) -> asyncio.Future[Any]:  # noqa: ANN401 - tuples of arguments
+        """Queue the commands; the future gets the reply to the last."""
+        if self.is_lost or len(self._waiting) >= MOST_WAITING:
+            raise exceptions.ConnectionError("too many wait for it")
+        if not self._outgoing:
+            self._loop.call_soon(self._flush)
+        self._outgoing += [hiredis.pack_command(command) for command in commands]
+        last: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting.extend([None] * (len(commands) - 1))
+        self._waiting.append(last)
+        return last
+
+    def abort(self) -> None:
+        """Give the connection up at once."""
+        self.is_lost = True
+        if self._transport:
+            self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
+
+
+_CLASSES: Final = {
+    "LOADING": exceptions.BusyLoadingError,
+    "NOSCRIPT": exceptions.NoScriptError,
+    "READONLY": exceptions.ReadOnlyError,
+    "OOM": exceptions.OutOfMemoryError,
+}
+
+
+def _checked(reply: Any) -> Any:  # noqa: ANN401 - replies have no type
+    if isinstance(reply, hiredis.ReplyError):
+        said = str(reply)
+        raise _CLASSES.get(said.partition(" ")[0], exceptions.ResponseError)(said)
+    return reply

@@ -91,7 +91,8 @@ class RedisRegistry:
         """Read what was announced within `stays_ms`, and drop what is a day old."""
         seconds, micros = cast("tuple[bytes, bytes]", await self._asker.ask("TIME"))
         now = int(seconds) * 1000 + int(micros) // 1000
-        said = await self._asker.ask("HGETALL", key)
+        flat = cast("list[bytes]", await self._asker.ask("HGETALL", key))
+        said = dict(zip(flat[::2], flat[1::2], strict=True))
         ages = {name: now - int(value.partition(b" ")[0]) for name, value in said.items()}
         await self._forget(key, (name for name, age in ages.items() if age > _FORGET_MS))
         return [

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from services.gateway import openapi
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
+from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.routes import docs, jobs, probes, tokens, types
 from shared.contracts.errors import WaymarkError

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.credentials import Caller, Scope
-from services.gateway.fields import Fields, a_text, seconds_as_ms
 from services.gateway.read import check_readable, is_job_id
 from services.gateway.refusals import AlreadyFinal, Forbidden, JobNotFound
+from services.gateway.requests.fields import Fields, a_text, seconds_as_ms
 from shared.contracts.answers import CancelVerdict
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Cancel

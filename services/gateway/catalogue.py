@@ -10,8 +10,8 @@ from typing import Final
 import jsonschema_rs
 import structlog
 
-from services.gateway.fields import pointer
 from services.gateway.refusals import EmptyCatalogue, Fault, Invalid, TypeNotFound, UnknownType
+from services.gateway.requests.fields import pointer
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.fields import pointer
 from services.gateway.refusals import BadCursor, Fault, Invalid
+from services.gateway.requests.fields import pointer
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200

@@ -13,9 +13,9 @@ import uuid_utils
 
 from services.gateway.catalogue import Catalogue, JobType, check_payload
 from services.gateway.credentials import Caller
-from services.gateway.job_request import JobRequest
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import InFlight, KeyReused, Unavailable
+from services.gateway.requests.jobs import JobRequest
 from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable

@@ -25,12 +25,12 @@ from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
-from services.gateway.store_pulse import StorePulse
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
+from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
 # Together below the 3 s within which an outage is answered.

@@ -11,13 +11,13 @@ from starlette.applications import Starlette
 from services.notifier.app import build_app
 from services.notifier.hub import Bounds, Hub
 from services.notifier.metrics import build_registry
-from services.notifier.pulse import Pulse
 from services.notifier.session import Admission, Rules
 from services.notifier.settings import NotifierSettings
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.store_redis import AsyncRedisStore
 from shared.contracts.tokens import verify
 from shared.runtime import probes
+from shared.runtime.store_pulse import StorePulse
 from shared.runtime.watchdog import Watchdog
 
 
@@ -28,7 +28,7 @@ def wire(settings: NotifierSettings) -> Starlette:
     parts = _Parts(settings)
     routes = probes.routes(
         live={},
-        ready={"feed": parts.feed_fault, "store": lambda: parts.pulse.fault},
+        ready={"feed": parts.feed_fault, "store": lambda: parts.pulse.complaint},
         registry=build_registry(lambda: parts.hub, lambda: parts.feed.reconnects),
     )
     return build_app(parts.open_hub, list(routes))
@@ -39,7 +39,7 @@ class _Parts:
         redis_url = settings.redis_url.get_secret_value()
         self.feed = RedisFeed(redis_url)
         self.store = AsyncRedisStore(redis_url)
-        self.pulse = Pulse(self.store.ping)
+        self.pulse = StorePulse(self.store.ping)
         self.hub: Hub | None = None
         self._settings = settings
 
@@ -61,13 +61,13 @@ class _Parts:
         )
         await self.feed.start()
         await self.hub.start()
-        self.pulse.start()
+        asking = asyncio.create_task(self.pulse.follow(), name="store-pulse")
         watchdog.start()
         try:
             yield self.hub
         finally:
             watchdog.stop()
-            self.pulse.stop()
+            asking.cancel()
             await self.hub.close()
             await self.feed.close()
             await self.store.close()

@@ -23,13 +23,13 @@ from shared.contracts.answers import (
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
 
-A = TypeVar("A", covariant=True)
+A_co = TypeVar("A_co", covariant=True)
 
 PLATFORM_TENANT: Final = "_platform"  # nobody's: no tenant can have this name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation(Generic[A]):
+class Operation(Generic[A_co]):
     """Something asked of the store, for one tenant; answered with an `A`."""
 
     tenant: str

@@ -7,18 +7,18 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Route
 
-from services.gateway import openapi
-from services.gateway.bodies import check_json_headers, parse_json, read_body
 from services.gateway.cancel import cancel_job, check_cancellable, parse_cancel
 from services.gateway.credentials import Caller, Scope
-from services.gateway.idempotency import HEADER, idempotency_key
-from services.gateway.job_request import parse_job_request, payload_text
 from services.gateway.listing import parse_page_request, write_cursor
+from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
 from services.gateway.refusals import Refusal
 from services.gateway.render import etag, respond, respond_json
+from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.idempotency import HEADER, idempotency_key
+from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.submit import Accepted
 from services.gateway.waiting import is_known, preferred_wait
 from shared.contracts.operations import ListJobs

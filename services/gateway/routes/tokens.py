@@ -2,12 +2,12 @@
 
 from fastapi import FastAPI, Request, Response
 
-from services.gateway import openapi
-from services.gateway.bodies import check_json_headers, parse_json, read_body
 from services.gateway.credentials import Scope
+from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.render import respond_json
-from services.gateway.token_request import check_jobs_exist, parse_token_request
+from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.tokens import check_jobs_exist, parse_token_request
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:

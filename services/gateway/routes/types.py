@@ -2,9 +2,9 @@
 
 from fastapi import FastAPI, Request, Response
 
-from services.gateway import openapi
 from services.gateway.catalogue import JobType
 from services.gateway.credentials import Scope
+from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.render import respond_json
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.job_request import parse_job_request, payload_text
+from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.refusals import Invalid, PayloadTooLarge
 from services.gateway.times import parse_rfc3339, rfc3339
 

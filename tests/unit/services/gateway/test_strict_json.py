@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.bodies import MAX_DEPTH, canonical, check_json_headers, parse_json, read_body
+from services.gateway.requests.bodies import MAX_DEPTH, canonical, check_json_headers, parse_json, read_body
 from services.gateway.refusals import (
     BadHeader,
     BodyTooLarge,

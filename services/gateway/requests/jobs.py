@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from services.gateway.fields import (
+from services.gateway.refusals import NotJson, PayloadTooLarge
+from services.gateway.requests.fields import (
     Broken,
     Fields,
     Rule,
@@ -20,7 +21,6 @@ from services.gateway.fields import (
     an_object,
     seconds_as_ms,
 )
-from services.gateway.refusals import NotJson, PayloadTooLarge
 
 DEFAULT_PRIORITY: Final = 5
 MAX_PRIORITY: Final = 9

@@ -4,8 +4,8 @@ import hashlib
 import re
 from typing import Final
 
-from services.gateway.bodies import canonical
 from services.gateway.refusals import BadHeader
+from services.gateway.requests.bodies import canonical
 from shared.contracts.operations import IdempotencyKey
 
 HEADER: Final = "idempotency-key"

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.gateway.access import LONGEST_TTL_SECONDS, SUBMIT_TTL_SECONDS
 from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
-from services.gateway.job_request import (
+from services.gateway.requests.jobs import (
     DEFAULT_PRIORITY,
     LABEL,
     MAX_ATTEMPTS,

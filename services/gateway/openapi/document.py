@@ -9,9 +9,9 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway import openapi_schemas as schemas
 from services.gateway.access import MAX_JOBS
 from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
+from services.gateway.openapi import schemas
 
 Extra = dict[str, Any]
 _CALLS: Final = ("get", "post", "put", "patch", "delete")

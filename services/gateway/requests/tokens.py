@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.gateway.access import LONGEST_TTL_SECONDS, MAX_JOBS, SUBMIT_TTL_SECONDS
-from services.gateway.fields import Broken, Fields, a_flag, a_whole_number
 from services.gateway.read import is_job_id
 from services.gateway.refusals import JobNotFound
+from services.gateway.requests.fields import Broken, Fields, a_flag, a_whole_number
 from shared.contracts.operations import Read
 from shared.ports import AsyncJobStore
 

@@ -1,0 +1,1 @@
+"""What the API says of itself, beyond what the routes' code can tell."""

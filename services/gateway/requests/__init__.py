@@ -1,0 +1,1 @@
+"""What clients say: bodies, fields and headers, read strictly and checked. Pure but for reading."""

@@ -23,7 +23,7 @@ from shared.runtime.probes import routes
 BOOT_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 15.0
 JOIN_MS: Final = 2_000
-LOOK_SECONDS: Final = 0.5  # how late a dead zygote is noticed
+LOOK_SECONDS: Final = 0.5  # how late it is noticed that the worker cannot go on
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class House:
         """Return when the worker has to stop; False when it cannot go on."""
         while not shutdown.asked.wait(LOOK_SECONDS):
             if self.crew.broken.is_set() or not self.slots.alive:
-                log.critical("zygote_gone")
+                log.critical("worker_cannot_go_on", zygote_alive=self.slots.alive)
                 return False
         return True
 

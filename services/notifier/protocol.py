@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import uvicorn
 from uvicorn.server import ServerState
+from websockets.exceptions import NegotiationError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
@@ -63,7 +64,7 @@ class StreamConnection(asyncio.Protocol):
         self._connections = cast("set[Any]", server_state.connections)
         self._ws = ServerProtocol(
             origins=cast("Sequence[Origin | None]", self._hub.origins),
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            select_subprotocol=_choose_subprotocol,
             max_size=self._hub.bounds.first_message,
         )
         self._transport: asyncio.Transport
@@ -267,3 +268,16 @@ class StreamConnection(asyncio.Protocol):
             at = min(at, self._session.deadline)
         if at < self._wakes_at:
             self._wakes_at = self._hub.wake(self, at)
+
+
+def _choose_subprotocol(
+    _protocol: ServerProtocol, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Speak ours, also with a plain client that names none; never somebody else's.
+
+    Raises:
+        NegotiationError: others were offered; the handshake is answered with 400.
+    """
+    if offered and SUBPROTOCOL not in offered:
+        raise NegotiationError(f"the subprotocol is {SUBPROTOCOL}")
+    return Subprotocol(SUBPROTOCOL) if offered else None

@@ -152,7 +152,6 @@ def welcomed(wire: Wire) -> Wire:
         ("/v1/stream", {"Origin": "null"}, 403),
         ("/v1/streams", {}, 404),
         ("/", {}, 404),
-        ("/v1/stream", {"Sec_WebSocket_Protocol": None}, 400),
         ("/v1/stream", {"Sec_WebSocket_Protocol": "waymark.v9"}, 400),
         ("/v1/stream", {"Sec_WebSocket_Protocol": "waymark.v9, waymark.v1"}, 101),
         ("/v1/stream", {"Sec_WebSocket_Key": None}, 400),
@@ -170,6 +169,16 @@ def test_the_handshake(
         assert ("sec-websocket-protocol: waymark.v1" in head) == (status == 101)
         if status != 101:
             assert wire.ends()
+
+
+def test_a_client_that_names_no_subprotocol_is_let_in_without_one(
+    notifier: NotifierProcess,
+) -> None:
+    with Wire(notifier.port) as wire:
+        got, head = wire.shake("/v1/stream", Sec_WebSocket_Protocol=None)
+
+        assert got == 101
+        assert "sec-websocket-protocol" not in head
 
 
 def test_compression_is_declined(notifier: NotifierProcess) -> None:

@@ -251,7 +251,7 @@ def _wait_ready(services: list[Service], within: float) -> None:
         within=within,
     )
     for service in sorted(services, key=lambda each: each.is_running):
-        service.wait_ready(within=0)
+        service.require_ready(after=within)
 
 
 def _locked(descriptor: int) -> bool:

@@ -112,12 +112,20 @@ class Service:
             NotReadyError: it died, or is not ready after `within` seconds; names the log.
         """
         holds(lambda: self.is_ready or not self.is_running, within=within)
+        self.require_ready(after=within)
+
+    def require_ready(self, after: float) -> None:
+        """Look whether it is ready now; it has had `after` seconds.
+
+        Raises:
+            NotReadyError: it died, or is not ready; names the log.
+        """
         if not self.is_running:
             last = self.process.last_words(lines=1)
             message = f"{self.name} died at its start: {last} (see {self.process.log})"
             raise NotReadyError(message)
         if not self.is_ready:
-            message = f"{self.name} is not ready after {within:g} s; see {self.process.log}"
+            message = f"{self.name} is not ready after {after:g} s; see {self.process.log}"
             raise NotReadyError(message)
 
     def start(self, within: float = BOOT_SECONDS) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import msgspec
 import pytest
 import redis
+import uvloop
 
 from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore
 from shared.contracts import operations as ops
@@ -321,3 +322,18 @@ async def test_an_enrolled_tenant_is_known(registry: RedisRegistry) -> None:
     await registry.enrol("a")
 
     assert await registry.tenants() == ["a", "b"]
+
+
+def test_the_line_holds_on_the_loop_that_the_services_run_on(redis_url: str) -> None:
+    async def submit_and_read() -> State | None:
+        store = AsyncRedisStore(redis_url, deadline=DEADLINE)
+        try:
+            submitted = await store.do(submit_of(1))
+            assert submitted.job is not None
+            read = await store.do(ops.Read(tenant=TENANT, job=submitted.job.id))
+            return read.state if read else None
+        finally:
+            await store.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(submit_and_read()) is State.QUEUED

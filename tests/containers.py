@@ -41,9 +41,11 @@ class _ContainerNode:
 
     def start(self, within: float = BOOT_SECONDS) -> None:
         if self._container is None:
-            self._container = DockerContainer(
-                self.image.name, command=list(self.image.arguments) or None
-            ).with_bind_ports(self.image.inner_port, (LOOPBACK, self.port))
+            self._container = DockerContainer(self.image.name)
+            # docker-py takes (address, port); the types of testcontainers know numbers only.
+            self._container.ports[str(self.image.inner_port)] = (LOOPBACK, self.port)  # type: ignore[assignment]
+            if self.image.arguments:
+                self._container.with_command(list(self.image.arguments))
             for name, value in self.image.env.items():
                 self._container.with_env(name, value)
             self._container.start()

@@ -61,7 +61,7 @@ async def eventually_async(fact: Callable[[], Awaitable[Fact]], within: float = 
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _complain_if(late: bool, answer: object, within: float) -> None:  # noqa: FBT001 - one caller's own flag
+def _complain_if(late: bool, answer: object, within: float) -> None:
     if late:
         message = f"not within {within:g} s; the last answer was {answer!r}"
         raise AssertionError(message)

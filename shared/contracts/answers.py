@@ -131,9 +131,7 @@ class ArchiveVerdict(StrEnum):
 
     ACK = "ack"
     PUBLISH = "publish"  # `Archived.message`, confirmed, then ack
-    PUBLISH_LATER = (
-        "publish_later"  # a LIVE copy: to the ladder, `Archived.delay` ms, then ack
-    )
+    PUBLISH_LATER = "publish_later"  # a LIVE copy: to the ladder, `Archived.delay` ms, then ack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

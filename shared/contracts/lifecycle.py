@@ -95,9 +95,7 @@ TRANSITIONS: Final[Mapping[State | None, Mapping[Event, State]]] = MappingProxyT
     }
 )
 
-FINAL_STATES: Final = frozenset(
-    {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED}
-)
+FINAL_STATES: Final = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.EXPIRED})
 
 
 def next_state(state: State | None, event: Event) -> State:

@@ -46,11 +46,7 @@ def priority_class(priority: int) -> PriorityClass:
 def work_queue(queue: str, priority: int) -> str:
     """Return the name of the AMQP queue for a job's queue and priority."""
     level = priority_class(priority)
-    return (
-        f"waymark.{queue}"
-        if level is PriorityClass.NORMAL
-        else f"waymark.{queue}.{level}"
-    )
+    return f"waymark.{queue}" if level is PriorityClass.NORMAL else f"waymark.{queue}.{level}"
 
 
 def work_queues(queue: str) -> tuple[str, str, str]:
@@ -121,9 +117,7 @@ def house_topology() -> Topology:
     """Return what every publisher declares: dead letters, the last hop and the ladder."""
     exchanges = [
         Exchange(DEAD_LETTER_EXCHANGE, "fanout", {}),
-        Exchange(
-            DELIVER_EXCHANGE, "topic", {"alternate-exchange": DEAD_LETTER_EXCHANGE}
-        ),
+        Exchange(DELIVER_EXCHANGE, "topic", {"alternate-exchange": DEAD_LETTER_EXCHANGE}),
         *(Exchange(ladder_level(n), "topic", {}) for n in range(LADDER_LEVELS)),
     ]
     queues = [Queue(DEAD_LETTER_QUEUE, {"x-queue-type": "quorum"})]
@@ -142,9 +136,7 @@ def house_topology() -> Topology:
             )
         )
         bindings.append(Binding(name, name, _ladder_pattern(level, "1")))
-        bindings.append(
-            Binding(name, below, _ladder_pattern(level, "0"), to_exchange=True)
-        )
+        bindings.append(Binding(name, below, _ladder_pattern(level, "0"), to_exchange=True))
     return Topology(tuple(exchanges), tuple(queues), tuple(bindings))
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+import redis
 
 from shared.adapters.store_redis import AsyncRedisStore
 from shared.contracts.commands import RunJob
@@ -240,14 +241,14 @@ async def test_a_message_that_was_given_up_is_filed(
     assert broker.depth("waymark.dead") == 0
 
 
-async def test_a_message_that_nobody_can_decode_is_kept_for_an_operator(
-    broker: Broker, gateway: RunningGateway, store: AsyncRedisStore
+def test_a_message_that_nobody_can_decode_is_kept_for_an_operator(
+    broker: Broker, gateway: RunningGateway, redis_node: Redis
 ) -> None:
     broker.publish("waymark.dead", b"\x00\x01 not ours")
 
     eventually(lambda: filed(gateway, "undecodable") == 1, within=10)
-    kept = await store._asker.redis.zcard("wm:{_platform}:undecodables")
-    assert kept == 1
+    with redis.Redis.from_url(redis_node.url) as keeper:
+        assert keeper.zcard("wm:{_platform}:undecodables") == 1
 
 
 async def test_the_page_of_docs_and_the_description_are_there(http: httpx.AsyncClient) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.refusals import Invalid, PayloadTooLarge
+from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.times import parse_rfc3339, rfc3339
 
 NOW = 1_790_000_000_000

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.requests.idempotency import idempotency_key
 from services.gateway.listing import parse_page_request, read_cursor, write_cursor
 from services.gateway.refusals import BadCursor, BadHeader, Invalid
+from services.gateway.requests.idempotency import idempotency_key
 
 
 @given(st.uuids())

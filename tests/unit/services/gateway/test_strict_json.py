@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.requests.bodies import MAX_DEPTH, canonical, check_json_headers, parse_json, read_body
 from services.gateway.refusals import (
     BadHeader,
     BodyTooLarge,
     NotAcceptedMediaType,
     NotJson,
     TooDeep,
+)
+from services.gateway.requests.bodies import (
+    MAX_DEPTH,
+    canonical,
+    check_json_headers,
+    parse_json,
+    read_body,
 )
 
 NOT_JSON = {

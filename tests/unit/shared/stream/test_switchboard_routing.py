@@ -33,7 +33,7 @@ class SlowStore(AsyncFakeStore):
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def do(self, operation: Operation[ops.A]) -> ops.A:
+    async def do(self, operation: Operation[ops.A_co]) -> ops.A_co:
         answer = self.store.do(operation)
         if isinstance(operation, ops.Locate):
             self.after_steps.append(operation.after_step)

@@ -19,14 +19,10 @@ QUIET_WITHIN_SECONDS = 240
 any_number = st.integers(0, 23)
 
 
-def crash_of(record: Any, right: str) -> ops.Retry:
-    return say.retry_of(record, right, say.CRASH, delay=0)
-
-
 ENDS: dict[str, Callable[[Any, str], ops.Settle]] = {
     "succeed": lambda record, right: say.succeed_of(record, right, progress=say.PROGRESS),
     "retry": say.retry_of,
-    "crash": crash_of,
+    "crash": say.crash_of,
     "fail": say.fail_of,
     "release": say.release_of,
     "stop": say.stop_of,
@@ -50,10 +46,10 @@ class StoreMachine(RuleBasedStateMachine):
         keep=st.booleans(),
         delay=st.sampled_from([None, None, 4_000]),
         late=st.booleans(),
-        goes_back=st.sampled_from([False, False, True]),
+        soon=st.sampled_from(["nothing", "roll back", "heartbeat", "succeed", "release"]),
     )
-    def begin(self, keep: bool, delay: int | None, late: bool, goes_back: bool) -> None:
-        """Begin with a job at work and one under way: else most examples never get that far."""
+    def begin(self, keep: bool, delay: int | None, late: bool, soon: str) -> None:
+        """Begin in the middle: else most examples never get as far as a ghost."""
         self.house.tick()
         self.house.submit(None)
         if keep:
@@ -62,8 +58,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.deliver_ready()
         expires_at = self.house.world.now + delay if delay and late else None
         self.house.submit(1, delay=delay, expires_at=expires_at)
-        if keep and goes_back:
-            self.store_forgets("roll back", "rush")
+        if keep and soon == "roll back":
+            self.store_forgets("roll back", meanwhile=late, what_next="rush")
+        elif soon in {"heartbeat", *ENDS}:
+            self.take_over(beats=False, ghost=soon)
 
     @precondition(lambda self: len(self.house.jobs) < MOST_JOBS)
     @rule(
@@ -113,7 +111,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(which=any_number)
     def fail_until_the_next_claim(self, which: int) -> None:
         """Let a retry come round at once: the rows that need a history are rare otherwise."""
-        self.house.settle(self.attempt(which), crash_of if which % 2 else ENDS["retry"])
+        self.house.settle(self.attempt(which), say.crash_of if which % 2 else ENDS["retry"])
         self.house.pass_time(2_000)
         self.run_errands()
         self.deliver_ready()
@@ -154,7 +152,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.house.tick()
         self.house.sweep(limit)
 
-    @rule(beats=st.booleans(), ghost=st.sampled_from(["heartbeat", *sorted(ENDS)]))
+    @rule(beats=st.booleans(), ghost=st.sampled_from([*["heartbeat"] * 4, *sorted(ENDS)]))
     def take_over(self, beats: bool, ghost: str) -> None:
         """Leases run out, the sweeper comes, somebody else is at hand; then the first speaks."""
         before = list(self.house.attempts)
@@ -206,17 +204,18 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.faults_left)
     @rule(
         how=st.sampled_from(["wipe", "roll back", "change epoch"]),
+        meanwhile=st.booleans(),
         what_next=st.sampled_from(["nothing", "rush", "cancel"]),
     )
-    def store_forgets(self, how: str, what_next: str) -> None:
+    def store_forgets(self, how: str, meanwhile: bool, what_next: str) -> None:
         """The store forgets; in the rush all connections break and every message comes again."""
         self.faults_left -= 1
         self.house.tick()
         if how == "roll back" and self.snapshot is None:
             self.keep_a_snapshot()
-            if self.house.attempts:  # what happens now is forgotten, but its message is not
-                self.house.settle(self.attempt(0), crash_of)
-                self.run_errands()
+        if meanwhile and self.house.attempts:  # this will be forgotten, but its message will not
+            self.house.settle(self.attempt(0), say.crash_of)
+            self.run_errands()
         self.house.pass_time(1)
         silent = {job for job in self.house.jobs if not self.house.has_message(job)}
         if how == "wipe":

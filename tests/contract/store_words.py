@@ -96,6 +96,10 @@ def retry_of(job: JobRecord, right: str, fault: ops.Fault = FAULT, delay: int = 
     return ops.Retry(tenant=TENANT, job=job.id, token=right, fault=fault, delay=delay)
 
 
+def crash_of(job: JobRecord, right: str) -> ops.Retry:
+    return retry_of(job, right, CRASH, delay=0)
+
+
 def fail_of(job: JobRecord, right: str, fault: ops.Fault = FAULT) -> ops.Fail:
     reason = DeadLetterReason.NOT_RETRYABLE
     return ops.Fail(tenant=TENANT, job=job.id, token=right, fault=fault, reason=reason)

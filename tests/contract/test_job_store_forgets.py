@@ -114,6 +114,7 @@ def test_whoever_runs_a_forgotten_job_says_so_and_keeps_it(world: World) -> None
 
 def test_a_record_that_was_not_forgotten_is_not_asserted_again(world: World) -> None:
     job = say.submit(world)
+    world.now += 1
     gone = RunJob.of(say.submit_unconfirmed(world))
     other = ops.Heartbeat(
         tenant=TENANT,
@@ -192,6 +193,8 @@ def test_whoever_runs_a_forgotten_and_cancelled_job_hears_of_the_cancel(world: W
 def test_a_change_of_epoch_may_have_cost_the_last_ten_minutes(
     world: World, minutes: int, verdict: ClaimVerdict
 ) -> None:
+    say.submit(world)
+    world.now += 1
     known = say.submit(world)
     unknown = RunJob(
         job=say.job_id(world.now), type="t", payload="{}", options=RunJob.of(known).options
@@ -248,6 +251,7 @@ def test_the_archivist_sends_a_forgotten_job_round_and_then_publishes_it(world: 
 
 def test_the_archivist_drops_what_retention_has_deleted(world: World) -> None:
     say.submit(world)
+    world.now += 1
     record = say.read(world, say.submit(world).id)
     deleted = RunJob.of(record)
     message = RunJob(

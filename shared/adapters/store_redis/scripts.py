@@ -21,6 +21,9 @@ _PARTS: Final = frozenset(
 )
 _READING: Final = {"list_jobs", "locate", "read"}
 _REFUSED_WHEN_FULL: Final = {"progress", "submit"}  # the rest must work when memory has run out
+_WORD: Final = re.compile(r"\w+")
+_HEAD: Final = re.compile(r"local (?:function )?([\w, ]+)")
+_DEFINITION: Final = re.compile(r"local |--|  |end$|}$|\)$|$")  # at the beginning of a line
 _USES: Final = re.compile(r"^-- uses: (.*)$", re.MULTILINE)
 
 
@@ -56,15 +59,9 @@ def render(name: str, *, source: Source = packaged) -> Script:
     """
     own = source(name)
     used = _USES.search(own)
-    parts = [*_BEFORE_ALL, *(used[1].split() if used else ())]
-    text = "".join(
-        [
-            _shebang(name),
-            _lifecycle() if "move" in parts else "",
-            *(source(part) for part in parts),
-            own,
-        ]
-    )
+    parts = (*_BEFORE_ALL, *(used[1].split() if used else ()))
+    needed = _needed("\n\n".join(source(part).strip() for part in parts), own)
+    text = f"{_shebang(name)}{_lifecycle(needed)}{needed}"
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -79,13 +76,47 @@ def _shebang(name: str) -> str:
     return "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"
 
 
-@cache
-def _lifecycle() -> str:
-    """Return the transition table as Lua: NEXT["<state> <event>"], and FINAL[state]."""
+def _needed(library: str, script: str) -> str:
+    """Leave out the definitions that a script does not use: Redis makes all of them every time.
+
+    A paragraph of the library that only defines names stays where one of them is used.
+    """
+    paragraphs = library.split("\n\n")
+    kept = {number for number, one in enumerate(paragraphs) if not _only_defines(one)}
+    while True:
+        text = "\n\n".join([*(paragraphs[number] for number in sorted(kept)), script])
+        words = set(_WORD.findall(text))
+        more = {
+            number
+            for number, one in enumerate(paragraphs)
+            if number not in kept and not words.isdisjoint(_defined(one))
+        }
+        if not more:
+            return text
+        kept |= more
+
+
+def _only_defines(paragraph: str) -> bool:
+    return all(_DEFINITION.match(line) for line in paragraph.splitlines())
+
+
+def _defined(paragraph: str) -> set[str]:
+    heads = (_HEAD.match(line) for line in paragraph.splitlines())
+    return {name for head in heads if head for name in _WORD.findall(head[1])}
+
+
+def _lifecycle(text: str) -> str:
+    """Return the transition table as Lua: NEXT["<state> <event>"], and FINAL[state].
+
+    Only the arrows of events that the script speaks of.
+    """
+    if "NEXT[" not in text:
+        return ""
     arrows = ",".join(
         f"['{state or ''} {event}']='{to}'"
         for state, events in TRANSITIONS.items()
         for event, to in events.items()
+        if f"'{event}'" in text
     )
-    ends = ",".join(f"['{state}']=true" for state in sorted(FINAL_STATES))
+    ends = ",".join(f"{state}=true" for state in sorted(FINAL_STATES))
     return f"local NEXT = {{{arrows}}}\nlocal FINAL = {{{ends}}}\n"

@@ -1,25 +1,25 @@
 -- A job as a message or a submit describes it, and how a record is made from it.
--- ARGV: 4-19, in the order of MESSAGE.
-local MESSAGE = { 'type', 'type_version', 'queue', 'priority', 'payload', 'max_attempts', 'labels',
-  'submitted_by', 'run_at', 'expires_at', 'traceparent', 'key_hash', 'created_at', 'dispatch',
-  'spent', 'crashes' }
-local message = {}
-for i, name in ipairs(MESSAGE) do message[name] = given(ARGV[3 + i]) end
-for _, name in ipairs({ 'max_attempts', 'run_at', 'expires_at', 'created_at', 'dispatch', 'spent',
-  'crashes' }) do message[name] = tonumber(message[name] or '') end
+-- ARGV: 4-19.
+local message = { max_attempts = tonumber(ARGV[9]), run_at = tonumber(ARGV[12]),
+  expires_at = tonumber(ARGV[13]), created_at = tonumber(ARGV[16]), dispatch = tonumber(ARGV[17]),
+  spent = tonumber(ARGV[18]), crashes = tonumber(ARGV[19]) }
 
--- Put everything but the state; the caller moves it into its first one.
+-- Write everything but the state; the caller moves it into its first one.
 local function create()
   redis.call('DEL', JOB, STEPS, ATTEMPTS)
   redis.call('ZADD', JOBS, 0, id)
-  job = { revision = 0, step = 0 }
-  for _, name in ipairs(MESSAGE) do put(name, message[name]) end
-  put('attempt', 0)
-  put('spent_all', message.spent)
-  put('losses', 0)
-  put('number', 0)
-  put('redrives', 0)
-  put('made_in', epoch)
+  redis.call('HSET', JOB, 'type', ARGV[4], 'type_version', ARGV[5], 'queue', ARGV[6],
+    'priority', ARGV[7], 'payload', ARGV[8], 'max_attempts', ARGV[9], 'labels', ARGV[10],
+    'submitted_by', ARGV[11], 'run_at', message.run_at or '', 'expires_at', ARGV[13],
+    'traceparent', ARGV[14], 'key_hash', ARGV[15], 'created_at', message.created_at,
+    'dispatch', message.dispatch, 'spent', message.spent, 'crashes', message.crashes,
+    'attempt', 0, 'spent_all', message.spent, 'losses', 0, 'number', 0, 'redrives', 0,
+    'made_in', epoch)
+  writes = {}
+  job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0,
+    max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
+    crashes = message.crashes, losses = 0, run_at = message.run_at,
+    expires_at = message.expires_at, made_in = epoch }
 end
 
 -- The message is newer than the record: believe the message.

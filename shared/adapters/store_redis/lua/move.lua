@@ -1,21 +1,29 @@
 -- The record in hand and the one way to change its state.
 local OUTBOX_PATIENCE = 5000 -- a publisher at work confirms within it; then the sweeper publishes
-local NUMBERS = { 'revision', 'step', 'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all',
-  'crashes', 'losses', 'handed', 'number', 'run_at', 'retry_at', 'expires_at', 'started_at',
-  'attempt_at', 'cancel_requested_at', 'cancel_grace' }
-local WORDS = { 'state', 'token', 'worker', 'made_in', 'settled_token', 'settled', 'verdict_token',
-  'verdict', 'dead_reason', 'public_error' }
 
 local job = {}
 local writes = {}
 
 local function load()
-  job, writes = {}, {}
-  local words = redis.call('HMGET', JOB, unpack(WORDS))
-  if not words[1] then return end
-  for i, name in ipairs(WORDS) do job[name] = given(words[i]) end
-  local numbers = redis.call('HMGET', JOB, unpack(NUMBERS))
-  for i, name in ipairs(NUMBERS) do job[name] = tonumber(numbers[i] or '') end
+  writes = {}
+  local v = redis.call('HMGET', JOB, 'state', 'token', 'worker', 'made_in', 'settled_token',
+    'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
+    'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
+    'number', 'run_at', 'retry_at', 'expires_at', 'started_at', 'attempt_at',
+    'cancel_requested_at', 'cancel_grace')
+  if not v[1] then
+    job = {}
+    return
+  end
+  job = { state = v[1], token = v[2], worker = v[3], made_in = v[4], settled_token = v[5],
+    settled = v[6], verdict_token = v[7], verdict = v[8], dead_reason = v[9],
+    public_error = given(v[10]), revision = tonumber(v[11]), step = tonumber(v[12]),
+    dispatch = tonumber(v[13]), attempt = tonumber(v[14]), max_attempts = tonumber(v[15]),
+    spent = tonumber(v[16]), spent_all = tonumber(v[17]), crashes = tonumber(v[18]),
+    losses = tonumber(v[19]), handed = tonumber(v[20]), number = tonumber(v[21]),
+    run_at = tonumber(v[22]), retry_at = tonumber(v[23]), expires_at = tonumber(v[24]),
+    started_at = tonumber(v[25]), attempt_at = tonumber(v[26]),
+    cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]) }
 end
 
 local function put(name, value)

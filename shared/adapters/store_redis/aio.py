@@ -65,7 +65,8 @@ class Asker:
     def __init__(self, redis_url: str, deadline: float) -> None:
         """Remember where Redis is and for how long (s) to ask."""
         self._deadline = deadline
-        self.line = Line(redis_url, silence=outage.try_takes(deadline))
+        self._try_takes = outage.try_takes(deadline)
+        self.line = Line(redis_url)
 
     async def ask(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
         """Carry out one command, which may be repeated; raises as `persist` does."""
@@ -80,8 +81,11 @@ class Asker:
         patience = outage.Patience(self._deadline)
         while True:
             try:
-                async with asyncio.timeout(patience.left):
+                async with asyncio.timeout(min(self._try_takes, patience.left)):
                     return await ask()
+            except TimeoutError as fault:
+                self.line.doubt(self._try_takes)
+                patience.bear(fault)
             except outage.TRANSIENT as fault:
                 patience.bear(fault)
             except RedisError as fault:

@@ -24,9 +24,40 @@ def _whole(tenant: str, job: str, reply: list[Any]) -> JobRecord | None:
 
 
 def _submitted(op: ops.Submit, reply: list[Any]) -> answers.Submitted:
+    if reply[0] == b"written":
+        _, now, epoch, state = reply
+        job = _as_written(op, now, text(epoch), State(text(state)))
+        return answers.Submitted(verdict=answers.SubmitVerdict.ACCEPTED, job=job)
     verdict = answers.SubmitVerdict(text(reply[0]))
     bound = text(reply[5]) if len(reply) > 5 else op.job  # noqa: PLR2004 - another job's id
     return answers.Submitted(verdict=verdict, job=_whole(op.tenant, bound, reply))
+
+
+def _as_written(op: ops.Submit, now: int, epoch: str, state: State) -> JobRecord:
+    """Return the record of a submit that wrote a new one: the script need not send it back."""
+    return JobRecord(
+        id=op.job,
+        tenant=op.tenant,
+        type=op.type,
+        type_version=op.type_version,
+        queue=op.queue,
+        priority=op.priority,
+        state=state,
+        revision=1,
+        step=1,
+        dispatch=1,
+        epoch=epoch,
+        attempt=0,
+        max_attempts=op.max_attempts,
+        payload=op.payload,
+        labels=op.labels,
+        created_at=now,
+        run_at=op.run_at if op.delay is None else now + op.delay,
+        expires_at=op.expires_at,
+        submitted_by=op.submitted_by,
+        traceparent=op.traceparent,
+        key_hash=op.key.hash if op.key else None,
+    )
 
 
 def _cancelled(op: ops.Cancel, reply: list[Any]) -> answers.CancelAnswer:

@@ -18,18 +18,19 @@ MOST_WAITING: Final = 20_000
 class Line:
     """Connects when first asked, and again whenever it has to; for one event loop."""
 
-    def __init__(self, redis_url: str, *, silence: float) -> None:
-        """Remember where Redis is; a connection silent for `silence` seconds is given up."""
+    def __init__(self, redis_url: str) -> None:
+        """Remember where Redis is."""
         self._target = parse_url(redis_url)
-        self._silence = silence
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
     async def ask(self, *commands: tuple[Any, ...]) -> Any:  # noqa: ANN401 - replies have no type
         """Send the commands at once and return the reply to the last one.
 
+        The caller keeps the time, and calls `doubt` when it has run out.
+
         Raises:
-            redis.exceptions.ConnectionError: the connection broke, or was silent for too long.
+            redis.exceptions.ConnectionError: the connection broke.
             redis.exceptions.ResponseError: Redis refused the last command.
         """
         wire = self._wire
@@ -37,14 +38,18 @@ class Line:
             wire = await self._connect()
         reply = wire.send(commands)
         try:
-            async with asyncio.timeout(self._silence):
-                return _checked(await reply)
-        except TimeoutError:
-            wire.abort()
-            raise exceptions.TimeoutError("it is silent") from None
+            return _checked(await reply)
         except exceptions.ReadOnlyError:
             wire.abort()  # the address may lead to another primary now
             raise
+
+    def doubt(self, silence: float) -> None:
+        """Give the connection up if it has said nothing for `silence` seconds.
+
+        One that is merely busy goes on: to begin again would cost everybody his place.
+        """
+        if self._wire and self._wire.silent_for >= silence:
+            self.close()
 
     def close(self) -> None:
         """Close the connection; whoever waits is told that it broke."""
@@ -55,8 +60,7 @@ class Line:
     async def _connect(self) -> "_Wire":
         async with self._connecting:
             if self._wire is None or self._wire.is_lost:
-                async with asyncio.timeout(self._silence):
-                    self._wire = await self._dial()
+                self._wire = await self._dial()
             return self._wire
 
     async def _dial(self) -> "_Wire":
@@ -89,11 +93,18 @@ class _Wire(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[Any] | None] = deque()  # None: nobody wants it
         self._outgoing: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        self._heard_at = self._loop.time()
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last word."""
+        return self._loop.time() - self._heard_at
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
         try:
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not False:

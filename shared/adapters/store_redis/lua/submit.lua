@@ -35,4 +35,4 @@ if message.run_at and message.run_at > now then
 else
   move('submitted')
 end
-return reply('accepted')
+return { 'written', now, epoch, job.state } -- the rest the caller knows

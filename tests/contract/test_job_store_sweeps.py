@@ -253,3 +253,12 @@ def test_a_message_the_broker_gave_up_with_no_attempt_left_is_a_dead_letter(worl
     dead = say.read(world, job.id)
     assert dead.dead_letter
     assert dead.dead_letter.reason is DeadLetterReason.DELIVERY_LIMIT
+
+
+def test_an_undecodable_message_is_kept_once(world: World) -> None:
+    asked = ops.KeepUndecodable(
+        tenant=ops.PLATFORM_TENANT, digest="ab" * 32, body=b"\xff\x00{", size=3, why="not JSON"
+    )
+
+    assert world.do(asked) is True
+    assert world.do(asked) is False

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from services.worker.house.shutdown import Shutdown
 from services.worker.settings import WorkerSettings
-from services.worker.shutdown import Shutdown
 from services.worker.wiring import build, make_slots
 from shared.runtime import logs
 from shared.runtime.serving import listen

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from services.worker.intake import Intake
-from services.worker.unknown import TypeWatch
+from services.worker.attempts.unknown import TypeWatch
+from services.worker.intake.gate import Intake
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry

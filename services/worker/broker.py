@@ -11,7 +11,7 @@ from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.message import Message
 
 from services.worker.consumer import SafeConsumer
-from services.worker.intake import Intake
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
 from services.worker.observers import LogContext, SlotGauge
 from shared.contracts.errors import WaymarkError

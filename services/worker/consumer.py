@@ -19,9 +19,9 @@ from pika.connection import Parameters
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from services.worker.declaring import declare
-from services.worker.deliveries import Answer
-from services.worker.intake import Intake
+from services.worker.intake.declaring import declare
+from services.worker.intake.deliveries import Answer
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import Undecodable

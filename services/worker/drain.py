@@ -7,9 +7,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
 from services.worker.cancelling import StopOrder
-from services.worker.intake import Intake
+from services.worker.intake.gate import Intake
 from shared.runtime.pacing import pause_thread
 
 CANCEL_SECONDS: Final = 5.0  # for the broker to say that it sends nothing more

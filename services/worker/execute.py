@@ -13,21 +13,21 @@ from typing import Final, Protocol
 
 import structlog
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
+from services.worker.attempts.claiming import Claims
+from services.worker.attempts.concluding import Facts, conclude
+from services.worker.attempts.settling import Settlements
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.attempts.telling import Teller
+from services.worker.attempts.unknown import UnknownTypes
+from services.worker.attempts.watching import Ended, Watch, Why
 from services.worker.cancelling import Rung
-from services.worker.claiming import Claims
-from services.worker.concluding import Facts, conclude
-from services.worker.deliveries import Answer, Delivered
-from services.worker.intake import Intake
+from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.gate import Intake
 from services.worker.limits import Deadlines
 from services.worker.metrics import WorkerMetrics
-from services.worker.settling import Settlements
 from services.worker.slots.client import SlotsUnavailable
 from services.worker.slots.terms import Assignment, Died, Slots
-from services.worker.stubborn import Stubborn
-from services.worker.telling import Teller
-from services.worker.unknown import UnknownTypes
-from services.worker.watching import Ended, Watch, Why
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
 from services.worker.cancelling import StopOrder
 from services.worker.metrics import WorkerMetrics
 from services.worker.slots.terms import Slots

@@ -13,24 +13,24 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from services.worker.announce import Announcer
+from services.worker.attempts.claiming import Claims, Identity
+from services.worker.attempts.settling import Settlements
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.attempts.unknown import TypeWatch, UnknownTypes
 from services.worker.broker import WaymarkBroker
-from services.worker.claiming import Claims, Identity
-from services.worker.crew import Crew
 from services.worker.execute import Executor, Tools
 from services.worker.heartbeat import Pulse
-from services.worker.house import House
-from services.worker.house_loop import HouseLoop, LoopPublisher
-from services.worker.intake import Intake
+from services.worker.house.crew import Crew
+from services.worker.house.loop import HouseLoop, LoopPublisher
+from services.worker.house.nudges import Nudges
+from services.worker.house.process import House
+from services.worker.house.residents import Households, Residents
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
-from services.worker.nudges import Nudges
-from services.worker.residents import Households, Residents
 from services.worker.settings import WorkerSettings
-from services.worker.settling import Settlements
 from services.worker.slots.client import SlotsUnavailable, ZygoteSlots
 from services.worker.slots.loading import JobModulesError
 from services.worker.slots.terms import Slots
-from services.worker.stubborn import Stubborn
-from services.worker.unknown import TypeWatch, UnknownTypes
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore
 from shared.contracts.catalog import CatalogEntry, WorkerCard

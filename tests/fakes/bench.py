@@ -8,16 +8,16 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from services.worker.attempt import Attempt
-from services.worker.claiming import Claims, Identity
-from services.worker.deliveries import Answer
+from services.worker.attempts.attempt import Attempt
+from services.worker.attempts.claiming import Claims, Identity
+from services.worker.attempts.settling import Settlements
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.attempts.unknown import TypeWatch, UnknownTypes
 from services.worker.execute import Executor, Tools
-from services.worker.intake import Intake
+from services.worker.intake.deliveries import Answer
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
-from services.worker.settling import Settlements
 from services.worker.slots.terms import SlotEvent
-from services.worker.stubborn import Stubborn
-from services.worker.unknown import TypeWatch, UnknownTypes
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Settled, SettleVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from services.worker.broker import ConsumesOnlyError, WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
-from services.worker.deliveries import Answer
-from services.worker.intake import Intake
+from services.worker.intake.deliveries import Answer
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.topology import DEAD_LETTER_QUEUE
 from tests.eventually import eventually

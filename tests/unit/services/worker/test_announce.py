@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from services.worker.announce import Announcer
-from services.worker.intake import Intake
-from services.worker.store_watch import watch_store
-from services.worker.unknown import TypeWatch
+from services.worker.attempts.unknown import TypeWatch
+from services.worker.house.store_watch import watch_store
+from services.worker.intake.gate import Intake
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from tests.eventually import eventually_async

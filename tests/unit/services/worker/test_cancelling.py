@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.worker.attempt import Mailbox
+from services.worker.attempts.attempt import Mailbox
 from services.worker.cancelling import Rung, StopOrder, rung_due
 
 ORDER = StopOrder("cancelled", 100.0, 109.0)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
 from services.worker.drain import CANCEL_SECONDS, STOP_GRACE_SECONDS, Patience, drain
-from services.worker.intake import Intake
+from services.worker.intake.gate import Intake
 from tests.fakes.hands import HandClock
 from tests.fakes.jobs import message, record
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.worker.deliveries import Answer
+from services.worker.intake.deliveries import Answer
 from services.worker.slots.terms import Returned
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Renewal, RenewalVerdict
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable

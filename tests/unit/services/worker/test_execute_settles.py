@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
+from services.worker.attempts.watching import SlotSilentError
 from services.worker.cancelling import StopOrder
-from services.worker.deliveries import Answer
 from services.worker.execute import RESULT_BYTES_MAX
+from services.worker.intake.deliveries import Answer
 from services.worker.slots.client import SlotsUnavailable
 from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved
-from services.worker.watching import SlotSilentError
 from shared.contracts.answers import (
     ClaimAnswer,
     ClaimVerdict,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
 from services.worker.heartbeat import Pulse
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.answers import Renewal, RenewalVerdict

@@ -7,7 +7,7 @@ import sys
 PROGRAM = """
 import os
 import threading
-from services.worker.shutdown import Shutdown
+from services.worker.house.shutdown import Shutdown
 
 shutdown = Shutdown()
 told = threading.Semaphore(0)

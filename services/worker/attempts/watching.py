@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from services.worker.attempt import Mailbox
+from services.worker.attempts.attempt import Mailbox
+from services.worker.attempts.telling import Teller
 from services.worker.cancelling import Rung, rung_due
 from services.worker.limits import Deadlines, LimitStep, limit_step
 from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved, Slot
-from services.worker.telling import Teller
 
 POLL_SECONDS: Final = 0.1  # how late a limit, a cancel or a loss may be noticed
 KILL_SECONDS: Final = 10.0  # a killed slot that says nothing for so long has lost its zygote

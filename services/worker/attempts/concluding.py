@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.worker import faults
+from services.worker.attempts.watching import Ended, Why
 from services.worker.faults import Problem
 from services.worker.retry import RetryAfter, Standing, Uniform, decide
 from services.worker.slots.terms import Raised, Returned
-from services.worker.watching import Ended, Why
 from shared.contracts.catalog import Limits
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop, Succeed

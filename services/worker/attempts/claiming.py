@@ -7,11 +7,11 @@ from typing import Final
 
 import structlog
 
-from services.worker.attempt import Attempt
-from services.worker.deliveries import Answer, Delivered
-from services.worker.intake import Intake
+from services.worker.attempts.attempt import Attempt
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
-from services.worker.stubborn import Stubborn
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, RenewalVerdict
 from shared.contracts.operations import Claim, Confirm, Heartbeat
 from shared.runtime.pacing import pause_thread

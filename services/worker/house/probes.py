@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.worker.crew import Crew
-from services.worker.intake import Intake
+from services.worker.house.crew import Crew
+from services.worker.intake.gate import Intake
 from services.worker.slots.terms import Slots
 from shared.runtime.probes import Probe
 

@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from services.worker.intake import Intake
+from services.worker.intake.gate import Intake
 from shared.contracts.errors import StoreUnavailable
 from shared.runtime.pacing import pause
 

@@ -9,12 +9,12 @@ import structlog
 from dramatiq.broker import MessageProxy
 from dramatiq.worker import ConsumerThread, Worker, WorkerThread, _WorkQueueItem
 
+from services.worker.attempts.watching import SlotSilentError
 from services.worker.broker import WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
-from services.worker.deliveries import Answer, Delivered
+from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.metrics import WorkerMetrics
 from services.worker.slots.client import SlotsUnavailable
-from services.worker.watching import SlotSilentError
 from shared.contracts.topology import work_queues
 from shared.runtime.pacing import pause_thread
 

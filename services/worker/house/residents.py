@@ -11,9 +11,9 @@ from starlette.types import ASGIApp
 
 from services.worker.announce import Announcer
 from services.worker.heartbeat import Pulse
-from services.worker.intake import Intake
-from services.worker.nudges import Nudges
-from services.worker.store_watch import Pings, watch_store
+from services.worker.house.nudges import Nudges
+from services.worker.house.store_watch import Pings, watch_store
+from services.worker.intake.gate import Intake
 from shared.runtime.serving import Served
 from shared.runtime.watchdog import Watchdog
 

@@ -5,7 +5,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from services.worker.intake import Intake
+from services.worker.intake.gate import Intake
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
 from shared.contracts.operations import Operation

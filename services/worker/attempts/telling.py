@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from services.worker.attempt import Attempt
+from services.worker.attempts.attempt import Attempt
 from services.worker.slots.terms import Reported, Saved
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Checkpoint, Operation, Progress

@@ -7,9 +7,9 @@ from typing import Final
 import structlog
 
 from services.worker import faults
-from services.worker.claiming import Claims
-from services.worker.deliveries import Answer, Delivered
-from services.worker.stubborn import Stubborn
+from services.worker.attempts.claiming import Claims
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.intake.deliveries import Answer, Delivered
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Park, Read
 

@@ -7,16 +7,16 @@ from typing import Final, Protocol
 import structlog
 from starlette.applications import Starlette
 
-from services.worker import probes
-from services.worker.crew import Crew
 from services.worker.drain import Patience, drain
 from services.worker.heartbeat import Pulse
-from services.worker.house_loop import HouseLoop
-from services.worker.intake import Intake
+from services.worker.house import probes
+from services.worker.house.crew import Crew
+from services.worker.house.loop import HouseLoop
+from services.worker.house.residents import Residents
+from services.worker.house.shutdown import Shutdown
+from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
-from services.worker.residents import Residents
 from services.worker.settings import WorkerSettings
-from services.worker.shutdown import Shutdown
 from services.worker.slots.terms import Slots
 from shared.runtime.probes import routes
 

@@ -5,11 +5,11 @@ from typing import Final
 
 import structlog
 
-from services.worker.attempt import Attempt
-from services.worker.claiming import Claims
-from services.worker.deliveries import Answer, Delivered
-from services.worker.intake import Intake
-from services.worker.stubborn import Stubborn
+from services.worker.attempts.attempt import Attempt
+from services.worker.attempts.claiming import Claims
+from services.worker.attempts.stubborn import Stubborn
+from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.gate import Intake
 from shared.contracts.answers import RenewalVerdict, Settled, SettleVerdict
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Confirm, Release, Settle

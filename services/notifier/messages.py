@@ -9,7 +9,7 @@ VERSION: Final = 1
 SUBPROTOCOL: Final = "waymark.v1"
 PATH: Final = "/v1/stream"
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what every JSON reader can hold
 Name = Annotated[str, msgspec.Meta(max_length=128)]
 RequestId = Count | Name
 
@@ -95,6 +95,7 @@ class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
 
 PING: Final = b'{"type":"ping"}'
 _encode = msgspec.json.Encoder().encode
+_UNREADABLE: Final = (msgspec.DecodeError, RecursionError)  # the latter: nested too deeply
 _opening = msgspec.json.Decoder(_Opening)
 _hello = msgspec.json.Decoder(Hello)
 _later: msgspec.json.Decoder[Subscribe | Unsubscribe | Pong] = msgspec.json.Decoder(
@@ -114,7 +115,7 @@ def read_hello(text: str) -> Hello:
         if (version := _opening.decode(text).version) != VERSION:
             raise WrongVersionError(f"version {version}")
         return _hello.decode(text)
-    except msgspec.DecodeError as fault:
+    except _UNREADABLE as fault:
         raise BadMessageError(str(fault)) from fault
 
 
@@ -126,7 +127,7 @@ def read_later(text: str) -> Subscribe | Unsubscribe | Pong:
     """
     try:
         return _later.decode(text)
-    except msgspec.DecodeError as fault:
+    except _UNREADABLE as fault:
         raise BadMessageError(str(fault)) from fault
 
 
@@ -134,7 +135,7 @@ def id_of(text: str) -> RequestId | None:
     """Return the id of a message that is otherwise bad, if it has one."""
     try:
         return _identified.decode(text).id
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
 
 

@@ -20,6 +20,7 @@ GRANTS = {
     "nothing": Grant(tenant="acme", jobs=frozenset(), expires_at=1_800_000_000),
 }
 RULES = Rules(max_subscriptions=3)
+DEEP = "[" * 60_000
 
 
 def admit(token: str) -> Admission:
@@ -102,6 +103,8 @@ def test_a_cursor_asks_only_for_what_came_after_it() -> None:
         (hello({}), Close.BAD_MESSAGE),
         (hello({"job": JOB, "feed": True}), Close.BAD_MESSAGE),
         (hello({"job": JOB, "epoch": "e1", "revision": -1, "step": 1}), Close.BAD_MESSAGE),
+        (hello({"job": JOB, "epoch": "e1", "revision": 1, "step": 1 << 70}), Close.BAD_MESSAGE),
+        ('{"type":"hello","version":1,"token":"good","more":' + DEEP, Close.BAD_MESSAGE),
         (hello(version=2), Close.VERSION),
         (hello(version=0, token="rubbish"), Close.VERSION),
         ('{"type":"hello","version":2,"something":"else"}', Close.VERSION),
@@ -166,7 +169,8 @@ def test_a_token_that_runs_out_closes() -> None:
     "bad",
     ["", "{", "null", '{"type":"dance","id":3}', hello(), '{"type":"subscribe","id":3}',
      '{"type":"subscribe","subscriptions":[]}', '{"type":"unsubscribe","id":3,"subscriptions":5}',
-     '{"type":"subscribe","id":3,"subscriptions":[{"job":"x","epoch":"e"}]}'],
+     '{"type":"subscribe","id":3,"subscriptions":[{"job":"x","epoch":"e"}]}',
+     '{"type":"pong","more":' + DEEP, DEEP],
 )  # fmt: skip
 def test_a_later_bad_message_gets_an_error_with_its_id(bad: str) -> None:
     (answer,) = said(opened().received(bad, 102.0))

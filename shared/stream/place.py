@@ -77,15 +77,18 @@ class Place:
         """Return what a watcher at `revision` and `step` of this epoch has missed, in order.
 
         Every transition and at most one progress, the latest. None: that cannot be told, because
-        the watcher is ahead or the steps were not read from there on.
+        the watcher is ahead, the steps were not read from there on, or it never was at a place
+        with these two numbers.
         """
         if step > self.step or revision > self.revision:
             return None
         missed = [past for past in self._position.steps if past.step > step]
         if [past.step for past in missed] != list(range(step + 1, self.step + 1)):
             return None
+        if missed and _revision_of(missed[0]) <= revision:
+            return None
         frames = [self._transition(past) for past in missed]
-        seen = _written.decode(missed[-1].frame).revision if missed else revision
+        seen = _revision_of(missed[-1]) if missed else revision
         if self.revision > seen and self._position.progress is not None:
             frames.append(self._progress())
         return frames
@@ -151,6 +154,10 @@ class Place:
         if frame is None:
             frame = self._made[key] = self._wrap(make())
         return frame
+
+
+def _revision_of(past: Step) -> int:
+    return _written.decode(past.frame).revision
 
 
 def _raw(text: str | None) -> msgspec.Raw:

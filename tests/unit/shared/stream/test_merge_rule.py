@@ -95,7 +95,14 @@ def test_old_progress_is_not_told_again_after_a_newer_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", [Cursor("e0", 2, 1), Cursor("e1", 2, 9), Cursor("e1", 99, 1), Cursor("e1", 99, 99)]
+    "cursor",
+    [
+        Cursor("e0", 2, 1),
+        Cursor("e1", 2, 9),
+        Cursor("e1", 99, 1),
+        Cursor("e1", 99, 99),
+        Cursor("e1", 2, 1),  # it would drop step 2 as seen, and ask for it for ever
+    ],
 )
 def test_a_cursor_that_is_not_of_this_history_gets_a_snapshot(cursor: Cursor) -> None:
     truth, track = after(Truth(), "t", "t", "p"), Track(cursor)

@@ -247,11 +247,19 @@ class StreamConnection(asyncio.Protocol):
         if ended:
             why = self._ws.close_sent
             self._leave(str(why.code) if why else "lost")
-            self._transport.close()
+            self._end_writing()
         if self._ws.state is not OPEN and self._cut_at == _NEVER:
             # A client that does not read may not keep its socket for ever.
             self._cut_at = self._hub.now() + self._hub.bounds.close_within
             self._sleep()
+
+    def _end_writing(self) -> None:
+        # A socket closed with unread data is reset, and the reset may overtake the close frame:
+        # what still comes is read and thrown away until the client leaves or is cut off.
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def _leave(self, why: str) -> None:
         session, self._session = self._session, None

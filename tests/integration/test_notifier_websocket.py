@@ -249,6 +249,13 @@ def test_a_first_message_has_its_bound(wire: Wire) -> None:
     assert wire.close_code() == 1009
 
 
+def test_a_close_is_not_lost_to_a_reset_while_the_client_still_sends(wire: Wire) -> None:
+    wire.socket.sendall(frame(TEXT, b"x" * 4_000_000))
+
+    assert wire.close_code() == 1009
+    assert wire.socket.recv(4096) == b""
+
+
 def test_a_message_of_the_whole_size_is_read(welcomed: Wire) -> None:
     welcomed.send(TEXT, b'{"type":"pong"}'.ljust(64 * 1024))
     welcomed.send(PING)

@@ -22,6 +22,7 @@ SUBPROTOCOL: Final = Subprotocol("waymark.v1")
 OPEN_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 35.0  # until the server's welcome says otherwise
 PATIENCE_SECONDS: Final = 60.0  # without any connection
+STORE_UNAVAILABLE: Final = "store-unavailable"  # the one refusal that passes by itself
 LARGEST_FRAME: Final = 16 * 1024 * 1024
 _RETRY_STATUS: Final = (408, 429, 502, 503, 504)
 
@@ -203,10 +204,15 @@ class Stream:
                 first, last = frame["after_ms"]
                 self._drain_after = (first, last)
             case "error":
-                text = plain(f"{frame.get('detail')} ({frame.get('code')})")
-                raise Stop(f"the stream refused: {text}", Exit.UNREACHABLE)
+                self._refused(frame)
             case _:  # what later servers may say
                 pass
+
+    def _refused(self, frame: dict[str, Any]) -> None:
+        text = plain(f"{frame.get('detail')} ({frame.get('code')})")
+        if frame.get("code") == STORE_UNAVAILABLE:
+            raise _LostError(text, Action.BACK_OFF)
+        raise Stop(f"the stream refused: {text}", Exit.UNREACHABLE)
 
     def _request(self, socket: ClientConnection, **members: object) -> None:
         self._requests += 1

@@ -192,6 +192,32 @@ def test_a_code_that_says_stop_stops(house: FakeHouse) -> None:
     assert len(house.hellos) == 1
 
 
+def test_a_store_that_is_away_for_a_while_is_waited_for(house: FakeHouse) -> None:
+    def away(socket: Socket) -> None:
+        socket.say(type="error", code="store-unavailable", detail="The store does not answer.")
+
+    def back(socket: Socket) -> None:
+        assert socket.hello["subscriptions"] == [{"job": JOB}]
+        socket.snapshot(1, "succeeded")
+
+    house.talks = [away, back]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 0, done.stderr
+    assert "The store does not answer. (store-unavailable); next try in" in done.stdout
+
+
+def test_an_error_that_will_not_go_away_stops(house: FakeHouse) -> None:
+    house.talks = [lambda socket: socket.say(type="error", code="forbidden", detail="Not yours.")]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 5
+    assert done.stderr == "waymark: the stream refused: Not yours. (forbidden)\n"
+    assert len(house.hellos) == 1
+
+
 def test_ctrl_c_leaves_the_job_running_and_says_what_to_do(house: FakeHouse) -> None:
     house.talks = [lambda socket: socket.snapshot(1)]
     process = subprocess.Popen(

@@ -14,6 +14,9 @@ from deploy.local.errors import HouseError
 from deploy.local.house import DEFAULT_ROOT, House, whole_number
 from deploy.local.nodes import Kind, is_installed
 
+NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
+INTERRUPTED = "interrupted; `make status` says what runs, `make down` stops it"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; trouble is one line on stderr and exit code 1."""
@@ -22,10 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments).command
     try:
         COMMANDS[chosen](_house(os.environ))
-    except HouseError as error:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `make up | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except (HouseError, OSError) as error:
         print(f"waymark: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"\nwaymark: {INTERRUPTED}", file=sys.stderr)
         return 130
     return 0
 
@@ -41,7 +49,8 @@ def _house(env: Mapping[str, str]) -> House:
 def _up(house: House) -> None:
     house.start()
     _status(house)
-    print(f"\nsource {os.path.relpath(house.root / 'dev.env')}")
+    dev_env = os.path.relpath(house.root / "dev.env")
+    print(f"\n. {dev_env}    then `./waymark jobs`, or {house.url}/docs")
 
 
 def _down(house: House) -> None:

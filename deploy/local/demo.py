@@ -46,6 +46,6 @@ def _what_next(house: House) -> str:
 The house is up.
   {house.url}/docs     the API, to try in a browser
   {house.url}/metrics  what Prometheus reads
-  source {os.path.relpath(house.root / "dev.env")}   then curl with $WAYMARK_API_KEY
+  . {os.path.relpath(house.root / "dev.env")}   then ./waymark jobs, or curl with $WAYMARK_API_KEY
   make logs    what the services say        make down    stop it
 """

@@ -20,7 +20,7 @@ from deploy.local.errors import HouseError
 from deploy.local.keys import Keys, cut_keys
 from deploy.local.node import Node
 from deploy.local.nodes import Kind, Nodes
-from deploy.local.ports import LOOPBACK, free_ports
+from deploy.local.ports import HIGHEST_PORT, LOOPBACK, free_ports
 from deploy.local.service import BOOT_SECONDS, GRACE_SECONDS, REPO, Service
 
 DEFAULT_ROOT = REPO / ".waymark"
@@ -46,13 +46,21 @@ class Ports:
         """Read WAYMARK_<KIND>_PORT.
 
         Raises:
-            HouseError: one of them is not a number.
+            HouseError: one of them is no port, or two are the same.
         """
-        return cls(
-            gateway=whole_number(env, "WAYMARK_GATEWAY_PORT", cls.gateway),
-            notifier=whole_number(env, "WAYMARK_NOTIFIER_PORT", cls.notifier),
-            worker=whole_number(env, "WAYMARK_WORKER_PORT", cls.worker),
-        )
+        chosen: dict[int, str] = {}
+        for kind, default in (
+            ("gateway", cls.gateway),
+            ("notifier", cls.notifier),
+            ("worker", cls.worker),
+        ):
+            setting = f"WAYMARK_{kind.upper()}_PORT"
+            port = port_number(env, setting, default)
+            if port in chosen:
+                message = f"{chosen[port]} and {setting} are both {port}; each needs its own"
+                raise HouseError(message)
+            chosen[port] = setting
+        return cls(*chosen)
 
 
 class House:
@@ -89,7 +97,7 @@ class House:
         ]
         self._services = {
             name: Service(name, root=self.root, env=self._service_env, code=code)
-            for name in dict.fromkeys([*self._names, *self._seen()])
+            for name in sorted({*self._names, *self._seen()}, key=_rank)
         }
 
     @property
@@ -160,12 +168,14 @@ class House:
         with self._alone():
             for kind, within in (
                 ("gateway", GRACE_SECONDS),
-                ("worker", self._drain_seconds + GRACE_SECONDS),
-                ("notifier", self._drain_seconds + GRACE_SECONDS),
+                ("worker", self.drain_seconds + GRACE_SECONDS),
+                ("notifier", self.drain_seconds + GRACE_SECONDS),
             ):
                 for service in self.services:
                     if service.kind == kind:
                         service.stop(within)
+            for service in self.services:
+                service.forget_unless_first()
             self.nodes.stop()
 
     def kill(self) -> None:
@@ -189,8 +199,12 @@ class House:
         self.stop()
 
     @property
-    def _drain_seconds(self) -> float:
-        return whole_number(self._env, "WAYMARK_DRAIN_SECONDS", int(DEFAULT_DRAIN_SECONDS))
+    def drain_seconds(self) -> float:
+        """What the worker is told; where that is no number, the worker says so itself."""
+        try:
+            return max(0.0, float(self._env.get("WAYMARK_DRAIN_SECONDS") or DEFAULT_DRAIN_SECONDS))
+        except ValueError:
+            return DEFAULT_DRAIN_SECONDS
 
     def _choose_ports(self) -> None:
         taken = {self.ports.gateway, self.ports.notifier, self.ports.worker}
@@ -240,8 +254,27 @@ def whole_number(env: Mapping[str, str], setting: str, default: int) -> int:
     return int(text)
 
 
+def port_number(env: Mapping[str, str], setting: str, default: int) -> int:
+    """Read one port.
+
+    Raises:
+        HouseError: it is not one.
+    """
+    port = whole_number(env, setting, default)
+    if not 0 < port <= HIGHEST_PORT:
+        message = f"{setting} must be a port, 1 to {HIGHEST_PORT}, not {port}"
+        raise HouseError(message)
+    return port
+
+
 def _numbered(kind: str, count: int) -> list[str]:
     return [kind if number == 1 else f"{kind}.{number}" for number in range(1, count + 1)]
+
+
+def _rank(name: str) -> tuple[int, int]:
+    """Gateway, workers, notifiers; each kind by its numbers."""
+    kind, _, number = name.partition(".")
+    return ("gateway", "worker", "notifier").index(kind), int(number or 1)
 
 
 def _wait_ready(services: list[Service], within: float) -> None:

@@ -66,8 +66,8 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether /ready answers 200 now."""
-        if self.port is None:
+        """Whether it lives and /ready answers 200 now; a stranger on its port does not count."""
+        if self.port is None or not self.is_running:
             return False
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=PROBE_SECONDS)
         try:
@@ -140,6 +140,11 @@ class Service:
     def stop(self, within: float = GRACE_SECONDS) -> bool:
         """Send SIGTERM and wait; SIGKILL after `within` seconds. Tell whether it went by itself."""
         return self.process.stop(within=within)
+
+    def forget_unless_first(self) -> None:
+        """Give back the port of a second or third one: the next `up` may want fewer of its kind."""
+        if not self.is_first:
+            self._port_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End this process alone with SIGKILL; its children are its own business."""

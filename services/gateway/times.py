@@ -1,9 +1,11 @@
 """Milliseconds since the epoch ↔ RFC 3339, UTC."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -12,7 +14,7 @@ _RFC3339: Final = re.compile(
 def rfc3339(ms: int) -> str:
     """Return e.g. `2026-03-01T09:30:00.250Z`."""
     moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+    return f"{moment.isoformat()[:19]}.{ms % 1000:03d}Z"
 
 
 def maybe_rfc3339(ms: int | None) -> str | None:
@@ -21,10 +23,13 @@ def maybe_rfc3339(ms: int | None) -> str | None:
 
 
 def parse_rfc3339(text: str) -> int | None:
-    """Return ms since the epoch, or None when it is not RFC 3339 (an offset is demanded)."""
+    """Return ms since the epoch, or None when it is not RFC 3339 (an offset is demanded).
+
+    What lies outside the years 1 to 9999 in UTC is None too: `rfc3339` could not write it again.
+    """
     if not _RFC3339.fullmatch(text):
         return None
     try:
-        return int(datetime.fromisoformat(text.upper()).timestamp() * 1000)
+        return (datetime.fromisoformat(text.upper()).astimezone(UTC) - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
         return None

@@ -1,8 +1,11 @@
 """The fields of a submit, one by one."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.gateway.refusals import Invalid, PayloadTooLarge
 from services.gateway.requests.jobs import parse_job_request, payload_text
@@ -73,7 +76,10 @@ def test_a_body_must_be_an_object(body: object) -> None:
         ("run_at", "2030-01-01T00:00:00"),
         ("run_at", "2030-13-01T00:00:00Z"),
         ("run_at", 1),
+        ("run_at", "9999-12-31T23:59:59-01:00"),
+        ("run_at", "0001-01-01T00:00:00+01:00"),
         ("expires_at", "2020-01-01T00:00:00Z"),
+        ("expires_at", "9999-12-31T23:59:59.999-00:01"),
         ("labels", {"a": 1}),
         ("labels", {"a b": "c"}),
         ("labels", {"a": "x" * 257}),
@@ -104,6 +110,15 @@ def test_durations_and_times_become_milliseconds() -> None:
 
     assert request.delay == 250
     assert request.expires_at == parse_rfc3339("2031-01-01T00:00:00.500Z")
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_time_that_is_taken_can_be_shown_again(moment: datetime) -> None:
+    text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ms = parse_rfc3339(text)
+
+    assert ms is not None
+    assert rfc3339(ms) == text
 
 
 def test_the_payload_keeps_its_text() -> None:

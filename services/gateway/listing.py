@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from services.gateway.requests.fields import pointer
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
+_LIMIT: Final = re.compile(r"\d{1,3}", re.ASCII)
 _VERSION: Final = b"\x01"
 _ID_BYTES: Final = 16
 _CHECK_BYTES: Final = 4
@@ -40,7 +42,7 @@ def parse_page_request(query: Mapping[str, str], *, tenant: str) -> PageRequest:
         if name not in {"cursor", "limit"}
     ]
     limit = query.get("limit", str(DEFAULT_LIMIT))
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= MAX_LIMIT):
+    if not (_LIMIT.fullmatch(limit) and 1 <= int(limit) <= MAX_LIMIT):
         fault = f"This must be a whole number from 1 to {MAX_LIMIT}."
         faults.append(Fault(fault, pointer("query", "limit")))
     if faults:

@@ -37,7 +37,9 @@ def test_a_cursor_of_another_tenant_is_refused() -> None:
         read_cursor(write_cursor(str(uuid.uuid4()), tenant="dev"), tenant="other")
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "ten", "1.5", "", "\u0661", "9" * 5000])
+@pytest.mark.parametrize(
+    "limit", ["0", "201", "-1", "ten", "1.5", "", "\u0661", "9" * 5000, "0000000011999"]
+)
 def test_a_page_has_1_to_200_jobs(limit: str) -> None:
     with pytest.raises(Invalid):
         parse_page_request({"limit": limit}, tenant="dev")

@@ -92,6 +92,12 @@ class BodyTimedOut(Refusal):
     retryable = True
 
 
+class BodyCutOff(Refusal):
+    """The connection ended before the body did."""
+
+    code = "bad-request"
+
+
 class AlreadyFinal(Refusal):
     """The job has ended already."""
 

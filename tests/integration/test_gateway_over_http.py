@@ -15,7 +15,7 @@ from shared.adapters.store_redis import AsyncRedisStore
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Claim, Read
 from tests.eventually import eventually
-from tests.fakes.gateway import a_key, as_key
+from tests.fakes.gateway import DEV, a_key, as_key
 from tests.integration.gateway_running import A_JOB, Broker, RunningGateway
 from tests.nodes import Rabbit, Redis
 
@@ -225,6 +225,18 @@ def test_a_body_without_a_length_is_cut_off_at_its_limit(gateway: RunningGateway
         status = client.makefile("rb").readline()
 
     assert b" 413 " in status
+
+
+def test_a_client_that_hangs_up_is_no_mistake_of_ours(gateway: RunningGateway) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
+        connection.sendall(
+            b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\nAuthorization: " + DEV.encode() + b'\r\n\r\n{"type'
+        )
+
+    counted = 'method="POST",route="/v1/jobs",status="400"'
+    assert eventually(lambda: counted in gateway.get("/metrics").text)
+    assert "waymark_http_unexpected_errors_total 0.0" in gateway.get("/metrics").text
 
 
 async def test_a_message_that_was_given_up_is_filed(

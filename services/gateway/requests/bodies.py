@@ -7,11 +7,15 @@ down the road (Lua, JavaScript) do not, or read them differently. They stop here
 import asyncio
 import json
 import math
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Final, NoReturn
 
+from starlette.requests import ClientDisconnect
+
 from services.gateway.refusals import (
     BadHeader,
+    BodyCutOff,
     BodyTimedOut,
     BodyTooLarge,
     NotAcceptedMediaType,
@@ -31,9 +35,11 @@ def check_json_headers(headers: Mapping[str, str]) -> None:
     Raises:
         NotAcceptedMediaType: another type, another charset than UTF-8, or a content encoding.
     """
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() != "application/json" or charset not in {"", "utf-8", "utf8"}:
+    media_type, *parameters = headers.get("content-type", "").lower().split(";")
+    halves = (parameter.partition("=") for parameter in parameters)
+    named = {name.strip(): value.strip(' "') for name, _, value in halves}
+    charset = named.get("charset", "utf-8")  # no other parameter means anything to JSON
+    if media_type.strip() != "application/json" or charset not in {"utf-8", "utf8"}:
         raise NotAcceptedMediaType
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise NotAcceptedMediaType("A content encoding is not accepted: send the JSON as it is.")
@@ -47,11 +53,14 @@ async def read_body(
     Raises:
         BodyTooLarge: it has more, or says so.
         BodyTimedOut: it did not arrive within 15 s.
+        BodyCutOff: the client hung up before its end.
         BadHeader: Content-Length is no number.
     """
     declared = headers.get("content-length", "0")
     if not declared.isdecimal():
         raise BadHeader("Content-Length is not a number.")
+    if int(declared) > limit and headers.get("expect", "").lower() == "100-continue":
+        raise BodyTooLarge(_too_large(limit))  # nothing was sent yet, and nothing needs to be
     chunks: list[bytes] = []
     size = int(declared) if int(declared) > limit else 0
     try:
@@ -60,6 +69,8 @@ async def read_body(
                 chunks.append(chunk)  # noqa: PERF401 - what arrived before the deadline is dropped
     except TimeoutError as late:
         raise BodyTimedOut from late
+    except ClientDisconnect as gone:
+        raise BodyCutOff from gone
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
@@ -68,8 +79,12 @@ async def _within(limit: int, stream: AsyncIterator[bytes], size: int) -> AsyncI
         size += len(chunk)
         if size > limit:
             await _drain(stream)
-            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+            raise BodyTooLarge(_too_large(limit))
         yield chunk
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is larger than {limit} bytes."
 
 
 async def _drain(stream: AsyncIterator[bytes]) -> None:
@@ -137,6 +152,8 @@ def _reason(fault: ValueError) -> str:
         return f"{fault.msg} at line {fault.lineno} column {fault.colno}."
     if isinstance(fault, UnicodeDecodeError):
         return f"byte {fault.start} is not UTF-8."
+    if "integer string conversion" in str(fault):  # Python's words, and its way around it
+        return f"a number has more than {sys.get_int_max_str_digits()} digits."
     return str(fault)
 
 

@@ -113,10 +113,38 @@ def test_another_media_type_is_not_accepted(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "media_type", ["application/json", "Application/JSON", 'application/json; charset="UTF-8"']
+    "media_type",
+    [
+        "application/json",
+        "Application/JSON",
+        'application/json; charset="UTF-8"',
+        'application/json; profile="https://example.com/x"; charset=utf-8',
+    ],
 )
 def test_json_is_accepted_however_it_is_spelled(media_type: str) -> None:
     check_json_headers({"content-type": media_type, "content-encoding": "identity"})
+
+
+def test_a_number_of_too_many_digits_is_refused_in_our_words() -> None:
+    with pytest.raises(NotJson) as refused:
+        parse_json(b"9" * 5000)
+
+    assert str(refused.value.detail).endswith("a number has more than 4300 digits.")
+
+
+async def test_a_client_that_waits_to_send_too_much_is_told_at_once() -> None:
+    asked = False
+
+    async def waiting() -> AsyncIterator[bytes]:
+        nonlocal asked
+        asked = True
+        yield b"x"
+
+    headers = {"content-length": "1001", "expect": "100-Continue"}
+    with pytest.raises(BodyTooLarge):
+        await read_body(waiting(), headers, limit=1000)
+
+    assert not asked
 
 
 async def test_a_body_is_counted_while_it_arrives() -> None:

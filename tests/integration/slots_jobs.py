@@ -2,7 +2,9 @@
 
 import asyncio
 import ctypes
+import io
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +13,8 @@ import time
 from pathlib import Path
 
 from services.worker import Cancelled, Fail, Retry, Shutdown, SoftTimeLimit, current, job, track
+
+_leaked: list[int] = []
 
 
 @job("odd.echo")
@@ -241,6 +245,28 @@ def tick(file: str) -> None:
 @job("odd.leave_thread")
 def leave_thread() -> int:
     threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    return os.getpid()
+
+
+@job("odd.litter")
+def litter(what: str) -> int:
+    match what:
+        case "umask":
+            os.umask(0o777)
+        case "signal mask":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        case "signal handler":
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        case "limit":
+            resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+        case "closed output":
+            os.close(1)
+        case "closed stream":
+            sys.stdout.close()
+        case "other stream":
+            sys.stdout = io.StringIO()
+        case "descriptors":
+            _leaked.extend(os.dup(0) for _ in range(300))
     return os.getpid()
 
 

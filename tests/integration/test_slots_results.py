@@ -174,6 +174,25 @@ def test_a_process_that_is_not_as_good_as_new_is_not_used_again(
     assert run(slots, kind) != run(slots, "pid")
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "umask",
+        "signal mask",
+        "signal handler",
+        "limit",
+        "closed output",
+        "closed stream",
+        "other stream",
+        "descriptors",
+    ],
+)
+def test_what_a_handler_changes_about_its_process_does_not_befall_the_next_one(
+    slots: ZygoteSlots, what: str
+) -> None:
+    assert run(slots, "litter", what=what) != run(slots, "pid")
+
+
 def test_the_catalogue_holds_our_own_types_and_the_added_ones(slots: ZygoteSlots) -> None:
     types = {entry.type: entry for entry in slots.catalogue()}
 

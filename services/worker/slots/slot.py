@@ -18,6 +18,7 @@ from services.worker.slots import attempt
 from services.worker.slots.interrupts import SIGNAL, Guard
 from services.worker.slots.reporting import Reporter
 from services.worker.slots.running import Running, started_now
+from services.worker.slots.surroundings import Surroundings
 from services.worker.slots.terms import Assignment, Raised
 from services.worker.slots.wire import (
     Checkpoint,
@@ -48,7 +49,7 @@ class Child:
         self._arrived: deque[ToSlot] = deque()
         self._sending = threading.Lock()
         self._reporter = Reporter(self._send)
-        self._folder = _working_folder()
+        self._surroundings = Surroundings()
         self._turn = 0
         self._served = 0
 
@@ -73,7 +74,7 @@ class Child:
             Running(
                 assignment,
                 guard=guard,
-                reporter=self._reporter,
+                put=self._reporter.put,
                 send=self._send,
                 now=started_now(),
             )
@@ -97,7 +98,7 @@ class Child:
             self._served < declared.max_jobs_per_child
             and not _has_children()
             and _threads() == 1 + self._reporter.threads
-            and _working_folder() == self._folder
+            and self._surroundings.are_unchanged
             and (declared.max_rss is None or _resident_bytes() <= declared.max_rss)
         )
 
@@ -159,13 +160,6 @@ def _has_children() -> bool:
 
 def _threads() -> int:
     return os.stat("/proc/self/task").st_nlink - 2  # noqa: PTH116 - on the way of every job
-
-
-def _working_folder() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 - as it was compared
-    except OSError:
-        return ""  # it was deleted
 
 
 def _resident_bytes() -> int:

@@ -7,6 +7,7 @@ from typing import Final
 Duration = str | float
 Size = str | int
 
+LONGEST: Final = 3_650 * 86_400.0  # seconds; beyond it a time no longer fits into a record
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SIZE: Final = re.compile(r"(\d+)\s*(KiB|MiB|GiB)")
@@ -17,16 +18,19 @@ def seconds(duration: Duration) -> float:
     """Return a duration in seconds.
 
     Raises:
-        ValueError: it is negative, not finite or not written as above.
+        ValueError: it is negative, longer than ten years or not written as above.
     """
     if isinstance(duration, str):
         match = _DURATION.fullmatch(duration.strip())
-        if match:
-            return float(match[1]) * _SECONDS[match[2]]
-    elif not isinstance(duration, bool) and math.isfinite(duration) and duration >= 0:
-        return float(duration)
+        meant = float(match[1]) * _SECONDS[match[2]] if match else math.nan
+    else:
+        meant = math.nan if isinstance(duration, bool) else float(duration)
+    # Written so that NaN, which compares false to everything, falls through.
+    if 0 <= meant <= LONGEST:
+        return meant
     text = (
-        f'a duration is "200ms", "30s", "55m", "1h", "2d" or a number of seconds, not {duration!r}'
+        f'a duration is "200ms", "30s", "55m", "1h", "2d" or a number of seconds,'
+        f" at most ten years, not {duration!r}"
     )
     raise ValueError(text)
 

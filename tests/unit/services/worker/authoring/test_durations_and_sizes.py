@@ -23,6 +23,13 @@ def test_anything_else_is_refused_with_examples(wrong: str | float) -> None:
         seconds(wrong)
 
 
+@pytest.mark.parametrize("endless", [float("inf"), 1e30, "4000d", "9" * 400 + "s"])
+def test_a_duration_beyond_ten_years_is_refused(endless: str | float) -> None:
+    assert seconds("3650d") == 3_650 * 86_400
+    with pytest.raises(ValueError, match="at most ten years"):
+        seconds(endless)
+
+
 def test_sizes_are_bytes() -> None:
     assert (size_in_bytes("512MiB"), size_in_bytes(10)) == (512 * 2**20, 10)
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from shared.runtime.front import Front
+
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10  # what still runs after it is dropped
 _BACKLOG: Final = 2048  # uvicorn's own
@@ -116,7 +118,7 @@ class _Server(uvicorn.Server):
 def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
     ours: dict[str, Any] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Front,
         "log_config": None,
         "access_log": False,
         "server_header": False,

@@ -1,0 +1,63 @@
+"""Reads what the witness jobs have written: which runs there were, and when each was alive."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of a handler. Times are CLOCK_MONOTONIC seconds; `ended` when it came to its end."""
+
+    job: str
+    attempt: int
+    run: str
+    pid: int
+    started: float
+    last: float
+    ended: bool = False
+
+
+class Witness:
+    """The witness file of one house."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Every whole line so far."""
+        if not self.file.exists():
+            return []
+        text = self.file.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def runs(self, job: str | None = None) -> list[Run]:
+        """Every run (of one job), in the order of their starts."""
+        return runs_of(line for line in self.lines() if job in (None, line["job"]))
+
+    def ghosts(self, job: str) -> list[float]:
+        """When a grandchild of the job was seen alive."""
+        return [
+            line["at"] for line in self.lines() if (line["job"], line["kind"]) == (job, "ghost")
+        ]
+
+
+def runs_of(lines: Iterable[dict[str, Any]]) -> list[Run]:
+    """Put the lines of each run together."""
+    found: dict[str, Run] = {}
+    for line in lines:
+        if line["kind"] == "ghost":
+            continue
+        known = found.get(line["run"])
+        found[line["run"]] = Run(
+            job=line["job"],
+            attempt=line["attempt"],
+            run=line["run"],
+            pid=line["pid"],
+            started=min(line["at"], known.started if known else line["at"]),
+            last=max(line["at"], known.last if known else line["at"]),
+            ended=line["kind"] == "end" or (known is not None and known.ended),
+        )
+    return sorted(found.values(), key=lambda run: run.started)

@@ -26,11 +26,13 @@ from services.worker.house.nudges import Nudges
 from services.worker.house.process import House
 from services.worker.house.residents import Households, Residents
 from services.worker.intake.gate import Intake
+from services.worker.isolation import SlotsAndThreads
 from services.worker.metrics import WorkerMetrics
 from services.worker.settings import WorkerSettings
 from services.worker.slots.client import SlotsUnavailable, ZygoteSlots
-from services.worker.slots.loading import JobModulesError
+from services.worker.slots.loading import JobModulesError, load
 from services.worker.slots.terms import Slots
+from services.worker.threads.pool import ThreadSlots
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore
 from shared.contracts.catalog import CatalogEntry, WorkerCard
@@ -41,13 +43,19 @@ _MS: Final = 1000
 def make_slots(settings: WorkerSettings) -> Slots:
     """Start the zygote and load the job types; before any thread is started.
 
+    This process imports the job modules only when there is a type that runs in its threads.
+
     Raises:
         SystemExit: status 1 with one line on stderr; a job module cannot be loaded.
     """
+    lease = settings.lease_ms / _MS
     try:
-        return ZygoteSlots(
-            settings.jobs, lease=settings.lease_ms / _MS, log_level=settings.log_level
-        )
+        slots = ZygoteSlots(settings.jobs, lease=lease, log_level=settings.log_level)
+        threads = [entry for entry in slots.catalogue() if entry.isolation == "thread"]
+        if not threads:
+            return slots
+        load(settings.jobs)
+        return SlotsAndThreads(slots, ThreadSlots(threads, lease=lease))
     except (JobModulesError, SlotsUnavailable) as fault:
         sys.exit(f"waymark: {fault}")
 
@@ -198,9 +206,6 @@ def _servable(slots: Slots) -> list[CatalogEntry]:
     entries = list(slots.catalogue())
     if not entries:
         sys.exit("waymark: no job type is loaded: name a module in WAYMARK_JOBS")
-    threads = [entry.type for entry in entries if entry.isolation != "slot"]
-    if threads:
-        sys.exit(f"waymark: isolation='thread' is not built yet; use 'slot' for {threads}")
     return entries
 
 

@@ -5,6 +5,7 @@ has returned is dropped. The reason travels in a frame, the signal only says tha
 """
 
 import asyncio
+import inspect
 import signal
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
@@ -29,7 +30,7 @@ Fetch = Callable[[], list[str]]
 class Guard:
     """Stands between the signal and the handler; for the main thread of a slot alone.
 
-    `depth` > 0 while our own code runs inside the handler; whoever raised it calls `poll` after.
+    `depth` > 0 while our own code runs inside the handler, between `enter` and `leave`.
     """
 
     def __init__(self, fetch: Fetch) -> None:
@@ -58,6 +59,14 @@ class Guard:
     def shut(self) -> None:
         """End: nothing is raised any more."""
         self._open = False
+
+    def enter(self) -> None:
+        """Our own code begins, inside the handler: nothing is raised in it."""
+        self.depth += 1
+
+    def leave(self) -> None:
+        """Our own code ends; `poll` comes next."""
+        self.depth -= 1
 
     def poll(self) -> None:
         """Raise what was held back.
@@ -157,6 +166,12 @@ class _Relayed:
                 waits_for = guard.step(resume)
             except StopIteration as stop:
                 return stop.value
+            except Interruption as struck:
+                if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+                    raise
+                # A thread is struck without a look at its frame: `step`'s own is not the handler's.
+                resume = partial(coroutine.throw, struck)
+                continue
             try:
                 yield waits_for
             except BaseException as caught:  # noqa: BLE001 - it is thrown on

@@ -10,10 +10,9 @@ from typing import Any
 import structlog
 
 from services.worker.authoring.context import Current
-from services.worker.authoring.progress import Number, checked
+from services.worker.authoring.progress import Number, Update, checked
 from services.worker.authoring.signature import ResultUnfit, encode_result
 from services.worker.slots.interrupts import Guard
-from services.worker.slots.reporting import Reporter
 from services.worker.slots.terms import Assignment
 from services.worker.slots.wire import LARGEST_CHECKPOINT, Checkpoint
 
@@ -26,14 +25,14 @@ class Running(Current):
         assignment: Assignment,
         *,
         guard: Guard,
-        reporter: Reporter,
+        put: Callable[[Update], None],
         send: Callable[[Checkpoint], None],
         now: datetime,
     ) -> None:
-        """Speak to the worker through `reporter` and `send`; `now` is when the attempt started."""
+        """Speak to the worker through `put` and `send`; `now` is when the attempt started."""
         self._assignment = assignment
         self._guard = guard
-        self._put = reporter.put
+        self._put = put
         self._send = send
         self._started = now
         self._main = threading.get_ident()
@@ -72,11 +71,11 @@ class Running(Current):
             self._put(checked(current, total, message))
             return
         guard = self._guard
-        guard.depth += 1
+        guard.enter()
         try:
             self._put(checked(current, total, message))
         finally:
-            guard.depth -= 1
+            guard.leave()
         if guard.pending is not None:
             guard.poll()
 
@@ -93,11 +92,11 @@ class Running(Current):
         if threading.get_ident() != self._main:
             self._send(Checkpoint(text))
             return
-        self._guard.depth += 1
+        self._guard.enter()
         try:
             self._send(Checkpoint(text))
         finally:
-            self._guard.depth -= 1
+            self._guard.leave()
         self._guard.poll()
 
 

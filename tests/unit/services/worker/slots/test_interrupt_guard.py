@@ -115,7 +115,7 @@ def test_progress_is_sent_whole_before_the_interruption_is_raised() -> None:
         sent_at=0.0,
     )
     running = Running(
-        asked, guard=guard, reporter=Reporter(send), send=lambda _: None, now=started_now()
+        asked, guard=guard, put=Reporter(send).put, send=lambda _: None, now=started_now()
     )
     guard.open()
     with pytest.raises(Cancelled):

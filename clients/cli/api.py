@@ -1,20 +1,23 @@
 """The HTTP side of the service."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 import httpx
 
-from clients.cli.exits import Exit, Stop
+from clients.cli.exits import Exit, Stop, plain
 from clients.cli.problems import stop_for
 from clients.cli.settings import Settings, is_loopback
 
 DEADLINE_SECONDS: Final = 15.0  # of one request
 TOKEN_SECONDS: Final = 600
+
+_VISIBLE: Final = re.compile(r"[!-~]+")
+_JOB_ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 Document = dict[str, Any]
 
@@ -41,6 +44,11 @@ class Api:
                 "no API key: set WAYMARK_API_KEY, or start a house here with make up",
                 Exit.UNREACHABLE,
             )
+        if not _VISIBLE.fullmatch(settings.api_key):  # the text would end up in a header
+            raise Stop("WAYMARK_API_KEY is no key: it has spaces or strange signs", Exit.USAGE)
+        if not settings.url.startswith(("http://", "https://")):
+            text = f"WAYMARK_URL must start with http:// or https://: {plain(settings.url)}"
+            raise Stop(text, Exit.USAGE)
         self._settings = settings
         try:
             self._http = httpx.Client(
@@ -75,7 +83,7 @@ class Api:
 
     def job(self, job: str) -> Document:
         """Return one job."""
-        return self._ask("GET", f"/v1/jobs/{quote(job, safe='')}")
+        return self._ask("GET", _path(job))
 
     def jobs(self, *, limit: int) -> Document:
         """Return `{data, page}`, the newest jobs first."""
@@ -85,7 +93,7 @@ class Api:
         """Call a job off; return it."""
         wishes = {"reason": reason, "grace_seconds": grace_seconds}
         body = {name: wish for name, wish in wishes.items() if wish is not None}
-        return self._ask("POST", f"/v1/jobs/{quote(job, safe='')}/cancel", body=body)
+        return self._ask("POST", f"{_path(job)}/cancel", body=body)
 
     def access(self, job: str) -> Access:
         """Get a token to watch a job."""
@@ -126,3 +134,9 @@ class Api:
             text = f"{self._settings.url} does not speak Waymark ({answer.status_code}, no JSON)"
             raise Stop(text, Exit.UNREACHABLE)
         return document
+
+
+def _path(job: str) -> str:
+    if not _JOB_ID.fullmatch(job):
+        raise Stop(f"{plain(job)!r} is no job id", Exit.USAGE)
+    return f"/v1/jobs/{job}"

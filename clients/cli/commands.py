@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, ParamSpec
@@ -34,9 +36,13 @@ def _command(run: Callable[P, Exit]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = run(*args, **kwargs)
+            sys.stdout.flush()
         except Stop as stop:
             sys.stderr.write(f"waymark: {stop.text}\n")
             status = stop.status
+        except BrokenPipeError:  # `waymark jobs | head`: the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = Exit.NOBODY_READS
         raise typer.Exit(status)
 
     return wrapped
@@ -68,6 +74,8 @@ def submit(
     """Submit a job and print its id."""
     wishes: Document = {"queue": queue, "priority": priority, "delay_seconds": delay}
     job: Document = {name: wish for name, wish in wishes.items() if wish is not None}
+    if delay is not None and not math.isfinite(delay):
+        raise Stop("--delay must be a number of seconds", Exit.USAGE)
     try:
         text = sys.stdin.read() if json_text == "-" else json_text
         job |= {"type": type_, "payload": payload_of(values or [], text)}
@@ -148,6 +156,8 @@ def cancel(
     ] = None,
 ) -> Exit:
     """Call a job off."""
+    if grace is not None and not math.isfinite(grace):
+        raise Stop("--grace must be a number of seconds", Exit.USAGE)
     with Api(read_settings()) as api:
         document = api.cancel(job, reason=reason, grace_seconds=grace)
     words = "cancelled" if document["final"] else "asked to stop; it is running"

@@ -6,14 +6,16 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.live import Live
 from rich.text import Text
 
+from clients.cli.bar import MovingLine
 from clients.cli.exits import plain
 from clients.cli.follow import JobView, steps_after
 from clients.cli.render import progress_words, state
 
 LINE_EVERY_SECONDS: Final = 1.0  # of progress, without a terminal
+REDRAWS_PER_SECOND: Final = 12  # progress comes ten times a second at most
 
 
 class Display(Protocol):
@@ -39,7 +41,8 @@ class Display(Protocol):
 
 def display_on(console: Console) -> Display:
     """Return what suits this console."""
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+    moves = console.is_terminal and not console.is_dumb_terminal
+    return LiveDisplay(console) if moves else PlainDisplay(console)
 
 
 class _Steps:
@@ -106,45 +109,30 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A line for each step, and under them a bar that moves."""
+    """A line for each step, and under them one that moves."""
 
     def __init__(self, console: Console) -> None:
         """Describe it."""
+        self._console = console
         self._steps = _Steps()
-        self._progress = Progress(
-            TextColumn("{task.fields[state]}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
+        self._line = MovingLine()
+        self._live = Live(
+            self._line, console=console, transient=True, refresh_per_second=REDRAWS_PER_SECOND
         )
-        self._bar = self._progress.add_task("", total=None, state="…")
 
     def show(self, view: JobView) -> None:
         """Move the bar; print a line for each new step."""
         for entry in self._steps.fresh(view):
-            line = Text.assemble((plain(str(entry["at"])), "dim"), "  ", state(entry["state"]))
-            if entry["state"] == "running":
-                line.append(f"  attempt {view.attempt}")
-            self._progress.print(line)
-        progress = view.progress or {}
-        self._progress.update(
-            self._bar,
-            total=progress.get("total"),
-            completed=progress.get("current") or 0,
-            description=plain(str(progress.get("message") or "")),
-            state=plain(view.state),
-        )
+            self._console.print(step_line(entry, view), soft_wrap=True)
+        self._line.show(view)
 
     def say(self, words: str) -> None:
-        """Print it above the bar."""
-        self._progress.print(Text(plain(words), style="yellow"))
+        """Show it in the line that moves: it is gone when the job is heard of again."""
+        self._line.remark(words)
 
     def __enter__(self) -> Self:
         """Take the last line of the screen."""
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(
@@ -154,4 +142,17 @@ class LiveDisplay:
         traceback: TracebackType | None,
     ) -> None:
         """Give it back."""
-        self._progress.stop()
+        self._live.stop()
+
+
+def step_line(entry: Mapping[str, Any], view: JobView) -> Text:
+    """Return one step as a line: when, what, and why where the view still tells."""
+    line = Text.assemble((plain(str(entry["at"])), "dim"), "  ", state(entry["state"]))
+    if entry["step"] != view.step:
+        return line
+    if entry["state"] == "running" and view.attempt > 1:
+        line.append(f", attempt {view.attempt}")
+    if entry["state"] == "retrying" and view.error:
+        why = str(view.error.get("message") or view.error.get("code") or "")
+        line.append(f"  {plain(why).splitlines()[0] if why else ''}", style="dim")
+    return line

@@ -13,6 +13,7 @@ class Exit(IntEnum):
     EXPIRED = 4
     UNREACHABLE = 5  # or not authorised
     INTERRUPTED = 130
+    NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
 
 
 OF_STATE = {

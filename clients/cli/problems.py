@@ -30,6 +30,9 @@ def describe(status: int, body: bytes) -> str:
             continue
         pointer = plain(str(fault.get("pointer") or "/"))
         lines.append(f"  {pointer}: {plain(str(fault.get('detail')))}")
+    near = problem.get("did_you_mean")
+    if isinstance(near, list) and near:
+        lines.append(f"  Did you mean {' or '.join(plain(str(name)) for name in near)}?")
     if isinstance(problem.get("job_id"), str):
         lines.append(_what_became_of(problem))
     return "\n".join(lines)

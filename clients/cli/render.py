@@ -23,6 +23,8 @@ STYLES: Final = {
 _MANY: Final = 10_000  # from here on digits are grouped, and decimals say nothing
 _WIDE: Final = 160  # columns where there is no terminal to ask
 _LONGEST_CELL: Final = 60
+_FOR_USERS: Final = "Fail"  # its text says all; the traceback would only show where it is raised
+_THOUSAND: Final = 1000
 
 
 def job_document(job: Mapping[str, Any]) -> RenderableType:
@@ -53,7 +55,8 @@ def outcome(job: Mapping[str, Any]) -> list[RenderableType]:
     """Return how it went: its attempts, where they tell something, its error, its result."""
     parts: list[RenderableType] = []
     attempts = job.get("attempts") or []
-    if any(attempt.get("outcome") != "succeeded" for attempt in attempts):
+    # One attempt alone tells nothing that state and error do not.
+    if len(attempts) > 1:
         parts += [Text(), attempts_table(attempts)]
     if job.get("error"):
         parts += [Text(), error_text(job["error"])]
@@ -102,7 +105,7 @@ def error_text(error: Mapping[str, Any]) -> Text:
     words = Text.assemble((plain(str(error.get("code"))), "bold red"))
     if error.get("message"):
         words.append(f": {plain(str(error['message']))}")
-    if error.get("traceback"):
+    if error.get("traceback") and error.get("type") != _FOR_USERS:
         words.append(f"\n{plain(str(error['traceback'])).rstrip()}", style="dim")
     return words
 
@@ -157,6 +160,17 @@ def progress_words(progress: Mapping[str, Any] | None) -> str:
     return " ".join(word for word in words if word)
 
 
+def short_count(number: float) -> str:
+    """Return a count in at most five characters or so: `9999`, `12.3k`, `31.1M`."""
+    if abs(number) < _MANY:
+        return f"{number:.4g}"
+    for unit in "kMGT":
+        number /= _THOUSAND
+        if abs(number) < _THOUSAND:
+            return f"{number:.1f}{unit}"
+    return f"{number:.3g}T"
+
+
 def state(name: object) -> Text:
     """Return a state in its colour."""
     return Text(plain(str(name)), style=STYLES.get(str(name), ""))
@@ -167,9 +181,16 @@ def text(value: object) -> Text:
     return Text(plain(str(value)))
 
 
+class _Paper(Console):
+    """Lets a closed pipe be an error like any other; rich would end the program with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def stdout() -> Console:
     """Return where results go; without a terminal tables get room, unless COLUMNS says how much."""
-    console = Console()
+    console = _Paper()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDE
     return console
@@ -201,10 +222,16 @@ def _table(rows: Any) -> Table:  # noqa: ANN401 - JSON that `_is_tabular` has lo
     return table
 
 
-def _seconds(attempt: Mapping[str, Any]) -> str:
+def took(job: Mapping[str, Any]) -> str:
+    """Return ` in 9.9 s`, from submit to end; nothing for what is unknown or too short to tell."""
+    seconds = _seconds(job, since="created_at")
+    return f" in {seconds} s" if seconds not in {"", "0.0"} else ""
+
+
+def _seconds(times: Mapping[str, Any], *, since: str = "started_at") -> str:
     try:
-        began = datetime.fromisoformat(attempt["started_at"])
-        ended = datetime.fromisoformat(attempt["finished_at"])
+        began = datetime.fromisoformat(times[since])
+        ended = datetime.fromisoformat(times["finished_at"])
     except (KeyError, TypeError, ValueError):
         return ""
     return f"{(ended - began).total_seconds():.1f}"

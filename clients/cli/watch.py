@@ -9,7 +9,7 @@ from clients.cli.api import Access, Api
 from clients.cli.display import display_on
 from clients.cli.exits import OF_STATE, Exit, Stop
 from clients.cli.follow import JobView
-from clients.cli.render import outcome, show, state
+from clients.cli.render import outcome, show, state, took
 from clients.cli.stream import Away, Stream
 
 
@@ -43,6 +43,7 @@ def tell_end(job: Mapping[str, Any], console: Console) -> None:
     attempts = job.get("attempt") or 0
     words = state(job["state"])
     words.append(f" after {attempts} attempt{'' if attempts == 1 else 's'}", style="default")
+    words.append(took(job), style="dim")
     show(console, words, *outcome(job))
 
 

@@ -8,10 +8,11 @@ import pytest
 from rich.console import Console
 
 from clients.cli import render
+from clients.cli.api import Api
 from clients.cli.closes import Action, action_for, back_off
-from clients.cli.exits import Exit, plain
+from clients.cli.exits import Exit, Stop, plain
 from clients.cli.problems import stop_for
-from clients.cli.settings import is_loopback, parse_env, read_settings
+from clients.cli.settings import Settings, is_loopback, parse_env, read_settings
 from clients.cli.values import BadValueError, labels_of, payload_of
 
 
@@ -215,3 +216,34 @@ class TestRender:
     )
     def test_progress_is_one_line(self, progress: dict[str, object] | None, words: str) -> None:
         assert render.progress_words(progress) == words
+
+
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("url", "key", "words"),
+        [
+            ("127.0.0.1:8000", "wm_a_b", "WAYMARK_URL must start with http"),
+            ("gopher://x", "wm_a_b", "WAYMARK_URL must start with http"),
+            ("http://x", "wm_a\nb", "WAYMARK_API_KEY is no key"),
+            ("http://x", "schlüssel", "WAYMARK_API_KEY is no key"),
+        ],
+    )
+    def test_a_wrong_setting_is_named_and_a_key_never_shown(
+        self, url: str, key: str, words: str
+    ) -> None:
+        with pytest.raises(Stop, match=words) as stop:
+            Api(Settings(url=url, stream_url=None, api_key=key))
+
+        assert stop.value.status is Exit.USAGE
+        assert key not in stop.value.text
+
+    @pytest.mark.parametrize("job", ["", "..", "../x", "a/b", "a?b", "ä"])
+    def test_what_is_no_job_id_never_leaves_the_machine(self, job: str) -> None:
+        nowhere = Settings(url="http://127.0.0.1:9", stream_url=None, api_key="wm_a_b")
+        with Api(nowhere) as api, pytest.raises(Stop, match="is no job id"):
+            api.job(job)
+
+    def test_names_that_come_close_are_offered(self) -> None:
+        problem = {"detail": "No such type.", "code": "unknown-type", "did_you_mean": ["a.b", "c"]}
+
+        assert "\n  Did you mean a.b or c?" in stop_for(422, json.dumps(problem).encode()).text

@@ -171,6 +171,17 @@ def test_when_the_worker_dies_everything_it_started_dies(
     eventually(lambda: not any(map(is_alive, family)), within=3)
 
 
+def test_a_zygote_that_is_stuck_is_given_up_and_everything_it_started_dies(tmp_path: Path) -> None:
+    with slots_with() as slots:
+        slot = slots.start(assignment("leave_family", folder=str(tmp_path), seconds=600))
+        family = await_family(tmp_path)
+        os.kill(slots._process.pid, signal.SIGSTOP)
+
+        assert isinstance(end_of(slot, within=15), Died)
+        assert not slots.alive
+        assert not any(map(is_alive, family))
+
+
 def test_close_kills_what_still_runs(tmp_path: Path) -> None:
     with slots_with() as slots:
         slot = slots.start(assignment("leave_family", folder=str(tmp_path), seconds=600))

@@ -21,7 +21,7 @@ import structlog
 import services
 from services.worker.slots import family
 from services.worker.slots.child import Child, RefusedSlot, RunningSlot
-from services.worker.slots.leases import CELLS, LeaseTable, patience
+from services.worker.slots.leases import CELLS, LeaseTable, Vigil, patience
 from services.worker.slots.loading import JobModulesError
 from services.worker.slots.terms import Assignment, Slot
 from services.worker.slots.wire import (
@@ -43,6 +43,7 @@ from shared.contracts.errors import WaymarkError
 LOADING_SECONDS: Final = 60.0  # the job modules may import much
 SENDING_SECONDS: Final = 5.0  # a zygote that takes nothing for so long is stuck
 CLOSING_SECONDS: Final = 5.0
+LOOK_MS: Final = 1_000  # between two looks at a zygote that says nothing
 _CHUNK: Final = 64 * 2**10
 _MARK: Final = "WAYMARK_SLOTS_OF"
 
@@ -236,14 +237,8 @@ class ZygoteSlots:
         raise SlotsUnavailable(text)
 
     def _listen(self) -> None:
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
         try:
-            while True:
-                poll.poll()
-                data = self._control.recv(_CHUNK)
-                if not data:
-                    break
+            while data := self._hear():
                 for frame in self._reader.feed(data):
                     if isinstance(frame, Ended):
                         self._note_end(frame)
@@ -253,6 +248,15 @@ class ZygoteSlots:
             log.error("zygote_lost", status=self._process.poll())
         self._alive = False
         self._bury()
+
+    def _hear(self) -> bytes:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        vigil = Vigil(self._leases)
+        while not poll.poll(LOOK_MS):
+            if vigil.finds_it_stuck():
+                raise WireError("the zygote is stuck")
+        return self._control.recv(_CHUNK)
 
     def _note_end(self, ended: Ended) -> None:
         with self._changing:

@@ -1,7 +1,8 @@
 """The lease table: per slot, when its newest renewal was first sent; in shared memory.
 
 The worker writes, the zygote reads by its own clock: no message, so nothing to be stuck in a queue,
-and a worker that is stopped, cut off or gone simply stops writing.
+and a worker that is stopped, cut off or gone simply stops writing. In one more cell it is the other
+way round: there the zygote says when it last looked.
 """
 
 import mmap
@@ -13,6 +14,8 @@ _CELL: Final = 8  # bytes: an aligned double, which is written in one piece
 _IDLE: Final = 0.0
 _MARGIN_SECONDS: Final = 3.0  # PROTOCOL, Leases: lease - 3 s
 _SMALLEST_SHARE: Final = 0.2  # of a lease too short for that margin, as only tests have them
+# A stuck zygote freezes nobody, so it is given up before the first lease runs out behind its back.
+_LOOKS_IN_VAIN: Final = 10
 
 
 def patience(lease: float) -> float:
@@ -25,7 +28,7 @@ class LeaseTable:
 
     def __init__(self, descriptor: int) -> None:
         """Map the table behind a file descriptor."""
-        self._map = mmap.mmap(descriptor, CELLS * _CELL)
+        self._map = mmap.mmap(descriptor, (CELLS + 1) * _CELL)
         self._view = memoryview(self._map)
         self._cells = self._view.cast("d")
 
@@ -33,7 +36,7 @@ class LeaseTable:
     def create() -> int:
         """Return the file descriptor of a new, empty table."""
         descriptor = os.memfd_create("waymark-leases", os.MFD_CLOEXEC)
-        os.ftruncate(descriptor, CELLS * _CELL)
+        os.ftruncate(descriptor, (CELLS + 1) * _CELL)
         return descriptor
 
     def grant(self, slot: int, sent_at: float) -> None:
@@ -49,8 +52,37 @@ class LeaseTable:
         sent_at = self._cells[slot]
         return sent_at != _IDLE and now - sent_at > patience_seconds
 
+    def beat(self, now: float) -> None:
+        """Say that the zygote looks after its slots."""
+        self._cells[CELLS] = now
+
+    @property
+    def last_beat(self) -> float:
+        """When the zygote last said so."""
+        return self._cells[CELLS]
+
     def close(self) -> None:
         """Unmap it."""
         self._cells.release()
         self._view.release()
         self._map.close()
+
+
+class Vigil:
+    """Whether the zygote is stuck, by looks about one second apart.
+
+    Looks are counted and not seconds: a worker that was stopped itself has not looked.
+    """
+
+    def __init__(self, leases: LeaseTable) -> None:
+        """Describe it."""
+        self._leases = leases
+        self._seen = leases.last_beat
+        self._in_vain = 0
+
+    def finds_it_stuck(self) -> bool:
+        """Look once more; True after ten looks at the same beat."""
+        beat = self._leases.last_beat
+        self._in_vain = self._in_vain + 1 if beat == self._seen else 0
+        self._seen = beat
+        return self._in_vain >= _LOOKS_IN_VAIN

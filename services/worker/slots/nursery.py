@@ -30,6 +30,7 @@ from services.worker.slots.wire import (
 )
 
 TICK_SECONDS: Final = 0.1  # how late a freeze may be; the margin of 3 s covers it
+IDLE_SECONDS: Final = 0.5  # between two beats while there is nobody to watch
 _STUBBORN_SECONDS: Final = 2.0  # a descendant that outlives SIGKILL this long is not waited for
 _CHUNK: Final = 64 * 2**10
 _MOST_DESCRIPTORS: Final = 64  # in one read
@@ -84,7 +85,7 @@ class Nursery:
         self._selector.modify(self._control, interest)
         alive = True
         watching = self._slots or self._endings
-        for key, ready in self._selector.select(TICK_SECONDS if watching else None):
+        for key, ready in self._selector.select(TICK_SECONDS if watching else IDLE_SECONDS):
             if key.fileobj is self._wakeup:
                 _drain(self._wakeup)
             elif ready & selectors.EVENT_READ:
@@ -92,6 +93,7 @@ class Nursery:
         self._reap()
         self._announce_endings()
         self._freeze_and_thaw()
+        self._leases.beat(time.monotonic())
         self._flush()
         return alive
 

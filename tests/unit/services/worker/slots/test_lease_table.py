@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.worker.slots.leases import CELLS, LeaseTable, patience
+from services.worker.slots.leases import CELLS, LeaseTable, Vigil, patience
 
 
 @pytest.fixture
@@ -47,3 +47,23 @@ def test_patience_is_the_lease_less_three_seconds() -> None:
     assert patience(15.0) == 12.0
     assert patience(4.0) == 1.0
     assert 0 < patience(1.0) < 1.0
+
+
+def test_a_zygote_is_stuck_after_ten_looks_at_the_same_beat(
+    tables: tuple[LeaseTable, LeaseTable],
+) -> None:
+    worker, zygote = tables
+    vigil = Vigil(worker)
+    zygote.beat(1.0)
+    assert not any(vigil.finds_it_stuck() for _ in range(10))
+    zygote.beat(2.0)
+
+    assert [vigil.finds_it_stuck() for _ in range(11)] == [False] * 10 + [True]
+
+
+def test_the_beat_is_no_slot_s_cell(tables: tuple[LeaseTable, LeaseTable]) -> None:
+    worker, zygote = tables
+    zygote.beat(1.0)
+
+    assert not any(worker.is_stale(slot, 100.0, 12.0) for slot in range(CELLS))
+    assert worker.last_beat == 1.0

@@ -20,7 +20,7 @@ def main() -> None:
         settings = GatewaySettings()
     except ValidationError as fault:
         for wrong in fault.errors():
-            name = "_".join(str(part) for part in wrong["loc"]).upper() or "<settings>"
+            name = "_".join(str(part) for part in wrong["loc"]).upper()
             sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
         sys.exit(2)
     logs.configure("gateway", settings.log_level)
@@ -29,6 +29,7 @@ def main() -> None:
         host=settings.host,
         port=settings.gateway_port,
         port_setting="WAYMARK_GATEWAY_PORT",
+        ws="none",  # a client that asks for a WebSocket here gets 404 like any other
     )
 
 

@@ -1,12 +1,15 @@
 """Everything the gateway can be told from outside."""
 
 from pathlib import Path
-from typing import Self
-from urllib.parse import urlsplit
+from typing import Final
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 
-from shared.runtime.settings import CommonSettings
+from shared.runtime.settings import CommonSettings, is_address
+
+_HTTP: Final = frozenset({"http", "https"})
+_STREAM: Final = frozenset({"ws", "wss"})
 
 
 class GatewaySettings(CommonSettings):
@@ -25,13 +28,19 @@ class GatewaySettings(CommonSettings):
     max_labels: int = Field(default=16, ge=0)
     max_concurrent_requests: int = Field(default=1000, ge=1)
 
-    @model_validator(mode="after")
-    def _url_is_absolute(self) -> Self:
-        for name, schemes in (("url", {"http", "https"}), ("stream_url", {"ws", "wss"})):
-            value = getattr(self, name)
-            if value and urlsplit(value).scheme not in schemes:
-                raise ValueError(f"{name} must start with {' or '.join(sorted(schemes))}://")
-        return self
+    @field_validator("url")
+    @classmethod
+    def _url_is_absolute(cls, url: str) -> str:
+        if url and not is_address(url, _HTTP):
+            raise PydanticCustomError("url", "must look like https://waymark.example.com")
+        return url
+
+    @field_validator("stream_url")
+    @classmethod
+    def _stream_url_is_absolute(cls, url: str) -> str:
+        if url and not is_address(url, _STREAM):
+            raise PydanticCustomError("url", "must look like wss://stream.example.com/v1/stream")
+        return url
 
     @property
     def base_url(self) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from tests.eventually import eventually, eventually_async
+from tests.fakes.gateway import TOKEN_SECRET
 from tests.integration.gateway_running import A_JOB, ROOT, Broker, RunningGateway
 from tests.nodes import Rabbit, Redis
 
@@ -180,11 +181,14 @@ async def says(gateway: RunningGateway, check: str, words: str) -> bool:
     return ready.status_code == 503 and words in ready.json()["checks"][check]
 
 
-def test_a_setting_that_is_wrong_is_one_clear_line() -> None:
+@pytest.mark.parametrize(
+    ("setting", "value"), [("TOKEN_SECRET", "short"), ("AMQP_URL", "amqp://secret@host:port/")]
+)
+def test_a_setting_that_is_wrong_is_one_clear_line(setting: str, value: str) -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("WAYMARK_")}
     done = subprocess.run(
         [sys.executable, "-m", "services.gateway"],
-        env=clean | {"WAYMARK_TOKEN_SECRET": "short"},
+        env=clean | {"WAYMARK_TOKEN_SECRET": TOKEN_SECRET, f"WAYMARK_{setting}": value},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -194,4 +198,5 @@ def test_a_setting_that_is_wrong_is_one_clear_line() -> None:
 
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert line.startswith("waymark: WAYMARK_TOKEN_SECRET: ")
+    assert line.startswith(f"waymark: WAYMARK_{setting}: ")
+    assert "secret" not in line

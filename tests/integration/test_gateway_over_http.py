@@ -227,6 +227,20 @@ def test_a_body_without_a_length_is_cut_off_at_its_limit(gateway: RunningGateway
     assert b" 413 " in status
 
 
+async def test_a_websocket_is_not_found_here(http: httpx.AsyncClient) -> None:
+    answer = await http.get(
+        "/v1/stream",
+        headers={
+            "connection": "upgrade",
+            "upgrade": "websocket",
+            "sec-websocket-version": "13",
+            "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        },
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
 def test_a_client_that_hangs_up_is_no_mistake_of_ours(gateway: RunningGateway) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as connection:
         connection.sendall(

@@ -55,6 +55,15 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discarded:
+    """When (ms), by whom and why an operator gave a dead letter up for good."""
+
+    at: int
+    by: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """One job, whole. `dispatch`, `epoch`, `spent` and the counts are for the house only."""
 
@@ -86,6 +95,7 @@ class JobRecord:
     retry_at: int | None = None
     cancel_requested_at: int | None = None
     dead_letter: DeadLetter | None = None
+    discarded: Discarded | None = None
     redrives: int = 0
     submitted_by: str = ""
     traceparent: str | None = None

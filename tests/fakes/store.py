@@ -4,11 +4,12 @@ import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Operation
-from tests.fakes import store_gateway, store_house, store_worker
+from tests.fakes import store_gateway, store_house, store_letters, store_worker
 from tests.fakes.store_state import Tenant
 
 A = TypeVar("A")
@@ -105,7 +106,17 @@ def _tick(tenant: Tenant, op: ops.Tick) -> Ticked:
     return Ticked(epoch=tenant.epoch, now=tenant.now, held_for=held_for)
 
 
-_READING = {ops.Read, ops.ListJobs, ops.Locate, ops.Confirm}
+_READING = {
+    ops.Read,
+    ops.ListJobs,
+    ops.Locate,
+    ops.Confirm,
+    letters.ListDeadLetters,
+    letters.CountDeadLetters,
+    letters.SurveyDeadLetters,
+    letters.ReadCampaign,
+    letters.ListCampaigns,
+}
 _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Submit: store_gateway.submit,
     ops.Confirm: store_gateway.confirm,
@@ -128,3 +139,13 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Archive: store_house.archive,
     ops.KeepUndecodable: store_house.keep_undecodable,
 }
+    letters.Redrive: store_letters.redrive,
+    letters.Discard: store_letters.discard,
+    letters.ListDeadLetters: store_letters.list_dead_letters,
+    letters.CountDeadLetters: store_letters.count_dead_letters,
+    letters.SurveyDeadLetters: store_letters.survey_dead_letters,
+    letters.StartCampaign: store_letters.start_campaign,
+    letters.AdvanceCampaign: store_letters.advance_campaign,
+    letters.ReadCampaign: store_letters.read_campaign,
+    letters.ListCampaigns: store_letters.list_campaigns,
+    letters.AbortCampaign: store_letters.abort_campaign,

@@ -100,8 +100,8 @@ def park(tenant: Tenant, op: ops.Park) -> bool:
     if job is None:
         return False
     if job.state is State.FAILED and job.dispatch == dispatch:
-        assert job.dead_letter
-        return job.dead_letter.reason is DeadLetterReason.UNKNOWN_TYPE
+        dead = job.dead_letter
+        return dead is not None and dead.reason is DeadLetterReason.UNKNOWN_TYPE
     if job.final or job.state is State.RUNNING or dispatch < job.dispatch:
         return False
     job.dispatch = dispatch

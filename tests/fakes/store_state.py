@@ -5,11 +5,20 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 from shared.contracts.answers import Step
 from shared.contracts.commands import RunJob
-from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
+from shared.contracts.job import (
+    Attempt,
+    DeadLetter,
+    DeadLetterReason,
+    Discarded,
+    JobRecord,
+    Outcome,
+)
 from shared.contracts.lifecycle import FINAL_STATES, Event, State, next_state
+from shared.contracts.topology import work_queue
 
 OUTBOX_PATIENCE = 5_000
 TEN_MINUTES = 600_000
@@ -61,6 +70,8 @@ class Job:
     cancel_grace: int | None = None
     dead_letter: DeadLetter | None = None
     token: str | None = None
+    discarded: Discarded | None = None
+    redriven: tuple[str, int] | None = None  # turn, dispatch
     worker: str = ""
     settled_token: str | None = None
     settled: tuple[State, int, int] | None = None  # state, dispatch, delay
@@ -122,6 +133,7 @@ class Tenant:
     published: list[tuple[str, str]] = field(default_factory=list)
 
     @property
+    campaigns: dict[str, Any] = field(default_factory=dict)  # see store_letters.py
     def epoch(self) -> str:
         return hashlib.sha1((self.history + self.born).encode()).hexdigest()[:8]
 

@@ -35,7 +35,7 @@ def claim(tenant: Tenant, op: ops.Claim) -> ClaimAnswer:
     if job.final:
         if job.verdict_token == op.token:
             return ClaimAnswer(verdict=ClaimVerdict(job.verdict))
-        if not (job.state is State.FAILED and dispatch > job.dispatch):
+        if not (job.dead_letter and dispatch > job.dispatch):
             return ClaimAnswer(verdict=ClaimVerdict.FINAL)
     if dispatch < job.dispatch:
         held = job.id in tenant.outbox

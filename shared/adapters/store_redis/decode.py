@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text
 from shared.contracts import answers
 from shared.contracts import operations as ops
@@ -187,3 +188,4 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.KeepUndecodable: _said,
     ops.Locate: _located,
 }
+    **LETTER_DECODERS,

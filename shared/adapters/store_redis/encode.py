@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
 from shared.adapters.store_redis import keys
+from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 
@@ -114,6 +115,27 @@ def _fault(fault: ops.Fault) -> tuple[str, str, str]:
 
 
 _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
+def _filter(wanted: letters.LetterFilter) -> tuple[Argument, ...]:
+    return (
+        _given(wanted.type),
+        _given(wanted.reason),
+        _given(wanted.error_code),
+        _given(wanted.older_than),
+        _given(wanted.newer_than),
+    )
+
+
+def _place(place: letters.Place | None) -> str:
+    return "" if place is None else f"{place.since:013d} {place.job}"
+
+
+def _start_campaign(op: letters.StartCampaign) -> Call:
+    args = (*_filter(op.filter), op.matched, repr(float(op.rate)), _given(op.limit), op.by)
+    args += (_given(op.reason), *op.ids)
+    call = _about_tenant("start_campaign", op, op.campaign, op.action, *args)
+    return replace(call, enrols=True)
+
+
     ops.Submit: _submit,
     ops.Confirm: lambda op: _about_job("confirm", op, op.dispatch),
     ops.Cancel: lambda op: _about_job(
@@ -141,3 +163,21 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ),
     ops.Locate: lambda op: _about_job("locate", op, op.after_step),
 }
+    letters.Redrive: lambda op: _about_job("redrive", op, op.turn),
+    letters.Discard: lambda op: _about_job("discard", op, op.by, _given(op.reason)),
+    letters.ListDeadLetters: lambda op: _about_tenant(
+        "list_dead_letters", op, *_filter(op.filter), _place(op.before), op.limit
+    ),
+    letters.CountDeadLetters: lambda op: _about_tenant(
+        "count_dead_letters", op, *_filter(op.filter), _place(op.before)
+    ),
+    letters.SurveyDeadLetters: lambda op: _about_tenant("survey_dead_letters", op),
+    letters.StartCampaign: _start_campaign,
+    letters.AdvanceCampaign: lambda op: _about_tenant(
+        "advance_campaign", op, op.campaign, op.turn, op.most
+    ),
+    letters.ReadCampaign: lambda op: _about_tenant("read_campaign", op, op.campaign),
+    letters.ListCampaigns: lambda op: _about_tenant(
+        "list_campaigns", op, _given(op.before), op.limit
+    ),
+    letters.AbortCampaign: lambda op: _about_tenant("abort_campaign", op, op.campaign),

@@ -5,7 +5,14 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
+from shared.contracts.job import (
+    Attempt,
+    DeadLetter,
+    DeadLetterReason,
+    Discarded,
+    JobRecord,
+    Outcome,
+)
 from shared.contracts.lifecycle import State
 
 _NUMBERS = (
@@ -83,6 +90,7 @@ def record(
         state=State(found["state"]),
         labels=_labels.decode(found["labels"]),
         dead_letter=_dead_letter(found),
+        discarded=_discarded(found),
         attempts=(*map(_attempt, ended), *_running(found)),
         **fields,
     )
@@ -92,6 +100,16 @@ def _dead_letter(found: dict[str, str]) -> DeadLetter | None:
     if not found.get("dead_reason"):
         return None
     return DeadLetter(since=int(found["dead_since"]), reason=DeadLetterReason(found["dead_reason"]))
+
+
+def _discarded(found: dict[str, str]) -> Discarded | None:
+    if not found.get("discarded_at"):
+        return None
+    return Discarded(
+        at=int(found["discarded_at"]),
+        by=found["discarded_by"],
+        reason=found["discard_reason"] or None,
+    )
 
 
 def _attempt(entry: bytes) -> Attempt:

@@ -17,9 +17,30 @@ Source = Callable[[str], str]
 
 _BEFORE_ALL: Final = ("senses", "prelude")
 _PARTS: Final = frozenset(
-    {*_BEFORE_ALL, "attempt", "claim_missing", "forgotten", "look", "message", "move", "settle"}
+    {
+        *_BEFORE_ALL,
+        "attempt",
+        "campaign",
+        "claim_missing",
+        "forgotten",
+        "letters",
+        "look",
+        "message",
+        "move",
+        "redriving",
+        "settle",
+    }
 )
-_READING: Final = {"list_jobs", "locate", "read"}
+_READING: Final = {
+    "count_dead_letters",
+    "list_campaigns",
+    "list_dead_letters",
+    "list_jobs",
+    "locate",
+    "read",
+    "read_campaign",
+    "survey_dead_letters",
+}
 _REFUSED_WHEN_FULL: Final = {"progress", "submit"}  # the rest must work when memory has run out
 _WORD: Final = re.compile(r"\w+")
 _HEAD: Final = re.compile(r"local (?:function )?([\w, ]+)")

@@ -53,7 +53,7 @@ if not job.state then
 end
 if job.state == 'running' and job.token == token then return reply('run') end
 if is_final() and job.verdict_token == token then return { job.verdict } end
-if is_final() and not (job.state == 'failed' and message.dispatch > job.dispatch) then
+if is_final() and not (job.dead_reason and message.dispatch > job.dispatch) then
   return { 'final' }
 end
 if message.dispatch < job.dispatch then

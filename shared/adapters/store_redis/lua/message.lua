@@ -19,7 +19,8 @@ local function create()
   job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0,
     max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
     crashes = message.crashes, losses = 0, run_at = message.run_at,
-    expires_at = message.expires_at, made_in = epoch }
+    expires_at = message.expires_at, made_in = epoch, queue = ARGV[6],
+    priority = tonumber(ARGV[7]) }
 end
 
 -- The message is newer than the record: believe the message.
@@ -29,8 +30,7 @@ local function adopt()
     put('spent', message.spent)
     put('crashes', message.crashes)
     put('losses', 0)
-    put('dead_since', nil)
-    put('dead_reason', nil)
+    unmark_dead()
     put('finished_at', nil)
     put('error', nil)
     put('public_error', nil)

@@ -16,7 +16,7 @@ local function load()
     return
   end
   job = { state = v[1], token = v[2], worker = v[3], made_in = v[4], settled_token = v[5],
-    settled = v[6], verdict_token = v[7], verdict = v[8], dead_reason = v[9],
+    settled = v[6], verdict_token = v[7], verdict = v[8], dead_reason = given(v[9]),
     public_error = given(v[10]), revision = tonumber(v[11]), step = tonumber(v[12]),
     dispatch = tonumber(v[13]), attempt = tonumber(v[14]), max_attempts = tonumber(v[15]),
     spent = tonumber(v[16]), spent_all = tonumber(v[17]), crashes = tonumber(v[18]),
@@ -104,10 +104,14 @@ local function start(token, worker, lease, event)
   move(event)
 end
 
--- No attempt follows. `error` and `public` are JSON.
-local function give_up(reason, error, public)
-  if error then put('error', error) end
-  if public then put('public_error', public) end
+local function dead_member(since)
+  return string.format('%013d', since) .. ' ' .. id
+end
+
+-- It becomes a dead letter: it waits for somebody to act. `error` and `public` are JSON.
+local function mark_dead(reason, error, public)
+  put('error', error)
+  put('public_error', public)
   put('dead_since', now)
   put('dead_reason', reason)
   move('gave_up')
@@ -117,3 +121,21 @@ local function reply(verdict, number)
   return { verdict, number or 0, epoch, redis.call('HGETALL', JOB),
     redis.call('LRANGE', ATTEMPTS, 0, -1), id }
 end
+  local readable, told = pcall(cjson.decode, error)
+  put('dead_code', readable and type(told) == 'table' and type(told.code) == 'string' and told.code
+    or nil)
+  redis.call('ZADD', DEAD, 0, dead_member(now))
+  redis.call('HINCRBY', DEAD_REASONS, reason, 1)
+end
+
+local function unmark_dead()
+  redis.call('ZREM', DEAD, dead_member(tonumber(redis.call('HGET', JOB, 'dead_since'))))
+  redis.call('HINCRBY', DEAD_REASONS, job.dead_reason, -1)
+  put('dead_since', nil)
+  put('dead_reason', nil)
+  put('dead_code', nil)
+end
+
+-- No attempt follows.
+local function give_up(reason, error, public)
+  mark_dead(reason, error, public)

@@ -6,6 +6,9 @@ local META, OUTBOX, LEASES, DUE, JOBS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS
 local JOB, STEPS, ATTEMPTS, TOMB, id = KEYS[6], KEYS[7], KEYS[8], KEYS[9], ARGV[3]
 local PREFIX, MARK = ARGV[1], ARGV[2]
 
+-- Members "<since, 13 digits> <job>" with score 0, and how many there are by reason.
+local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
+
 local now = clock()
 local epoch, born_at, changed_at, lease_ms, last_tick
 

@@ -1,0 +1,2 @@
+-- uses: campaign
+return redis.call('HGETALL', CAMPAIGN)

@@ -1,0 +1,240 @@
+"""What can be done with dead letters: one at a time, or many in a campaign at a bounded rate.
+
+Operations like those of `shared.contracts.operations`, in a room of their own. Times and durations
+are ms by the store's clock. A dead letter is a failed job that waits for somebody to act; it leaves
+by a redrive (a new life) or by a discard (it stays failed, for good).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.contracts.commands import RunJob
+from shared.contracts.job import DeadLetterReason, JobRecord
+from shared.contracts.operations import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters; None: any. `older_than` and `newer_than` are ages, bounds included."""
+
+    type: str | None = None
+    reason: DeadLetterReason | None = None
+    error_code: str | None = None
+    older_than: int | None = None
+    newer_than: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One letter's place in the index: since when, and which job."""
+
+    since: int
+    job: str
+
+
+# --- one letter
+
+
+class LetterVerdict(StrEnum):
+    """What became of a redrive or a discard."""
+
+    DONE = "done"
+    NOTHING = "nothing"  # the job is no dead letter (any more)
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterAnswer:
+    """The verdict and the job after it; `publish` while a redrive's message is not confirmed."""
+
+    verdict: LetterVerdict
+    job: JobRecord | None = None
+    publish: RunJob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrive(Operation[LetterAnswer]):
+    """Begin a new life: redrives + 1, dispatch + 1, the budgets anew, an outbox entry.
+
+    `turn` is the operation's id. While the message is not confirmed, asking again, under any id,
+    is the same redrive.
+    """
+
+    job: str
+    turn: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discard(Operation[LetterAnswer]):
+    """Leave it failed for good: no dead letter any more; who and why stay on record.
+
+    DONE again for a job that was discarded before.
+    """
+
+    job: str
+    by: str
+    reason: str | None
+
+
+# --- looking at them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterPage:
+    """`next` leads on when there may be more; a page may be short, even empty, before the end."""
+
+    jobs: tuple[JobRecord, ...]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeadLetters(Operation[LetterPage]):
+    """Dead letters, newest first, after `before`. Looks at a bounded number in one go."""
+
+    filter: LetterFilter
+    before: Place | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterCount:
+    """How many match among those looked at; `next` leads on."""
+
+    count: int
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDeadLetters(Operation[LetterCount]):
+    """Count dead letters, newest first, after `before`. Looks at a bounded number in one go."""
+
+    filter: LetterFilter
+    before: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """How many dead letters there are by reason, and which campaigns are running."""
+
+    reasons: dict[DeadLetterReason, int]
+    running: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyDeadLetters(Operation[Survey]):
+    """For housekeeping. Undecodable messages are counted where they are kept: `_platform`."""
+
+
+# --- many of them
+
+
+class Action(StrEnum):
+    """What a campaign does with each letter."""
+
+    REDRIVE = "redrive"
+    DISCARD = "discard"
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """One campaign over the letters as of its start, named by `ids` or else by `filter`.
+
+    `matched` = `done` + `failed` + `skipped` once it is over, unless it was aborted or met its
+    `limit`. failed: no such job; skipped: no dead letter any more when its turn came.
+    """
+
+    id: str
+    action: Action
+    state: CampaignState
+    filter: LetterFilter
+    by_ids: bool
+    rate: float  # letters a second
+    limit: int | None
+    by: str
+    reason: str | None
+    created_at: int
+    finished_at: int | None
+    matched: int
+    done: int
+    failed: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCampaign(Operation[Campaign | None]):
+    """Put a campaign on record; `campaign` (a UUIDv7) is the operation's id.
+
+    `ids` () means by filter; then `matched` says how many matched. None: too many are running.
+    """
+
+    campaign: str
+    action: Action
+    filter: LetterFilter = field(default_factory=LetterFilter)
+    ids: tuple[str, ...] = ()
+    matched: int = 0
+    rate: float
+    limit: int | None = None
+    by: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """`campaign` after the turn (None: unknown); `publish` what was redriven in it.
+
+    `wait`: when the next turn is worth while (ms).
+    """
+
+    campaign: Campaign | None
+    publish: tuple[RunJob, ...] = ()
+    wait: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceCampaign(Operation[Advanced]):
+    """One turn: as many letters as the rate allows by now, `most` at most; cursor and all at once.
+
+    `turn` is the operation's id: a repeat gives the messages again that are not confirmed yet.
+    """
+
+    campaign: str
+    turn: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCampaign(Operation[Campaign | None]):
+    """One campaign."""
+
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignPage:
+    """`next` is the id to list `before` for the page that follows, or None at the end."""
+
+    campaigns: tuple[Campaign, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCampaigns(Operation[CampaignPage]):
+    """Campaigns, newest first."""
+
+    before: str | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbortCampaign(Operation[Campaign | None]):
+    """Stop it where it stands, undoing nothing; one that is over stays as it is."""
+
+    campaign: str

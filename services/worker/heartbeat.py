@@ -46,15 +46,20 @@ class Pulse:
         renewal_of: Callable[[Attempt], Heartbeat],
         metrics: WorkerMetrics,
         *,
+        freezes_at: Callable[[float], float],
         interval: float,
         default_grace: float,
         monotonic: Callable[[], float],
     ) -> None:
-        """Describe it; `interval` and `default_grace` in seconds."""
+        """Describe it; `interval` and `default_grace` in seconds.
+
+        `freezes_at` says until when a renewal sent at a time (monotonic) lets a slot run.
+        """
         self._store = store
         self._slots = slots
         self._renewal_of = renewal_of
         self._metrics = metrics
+        self._freezes_at = freezes_at
         self._interval = interval
         self._default_grace = default_grace
         self._monotonic = monotonic
@@ -119,6 +124,7 @@ class Pulse:
             return
         if renewal.verdict is RenewalVerdict.OK:
             self._slots.renewed(attempt.job.id, sent_at)
+            attempt.mailbox.freezes_at = self._freezes_at(sent_at)
         if renewal.cancel_requested_at is not None and not attempt.mailbox.cancelled:
             now = self._monotonic()
             left = renewal.cancel_in

@@ -95,6 +95,7 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         slots,
         claims.renewal,
         ground.metrics,
+        freezes_at=claims.freezes_at,
         interval=settings.heartbeat_ms / _MS,
         default_grace=settings.cancel_grace_seconds,
         monotonic=time.monotonic,

@@ -1,5 +1,6 @@
 """One attempt of one job, while it lives: what the heartbeat hears about it, its thread reads."""
 
+import math
 import threading
 from dataclasses import dataclass, field
 
@@ -10,8 +11,12 @@ from shared.contracts.job import JobRecord
 
 @dataclass(slots=True, kw_only=True)
 class Mailbox:
-    """Written by the house loop and by the drain, read by the attempt's own thread."""
+    """Written by the house loop and by the drain, read by the attempt's own thread.
 
+    `freezes_at` is when its slot is frozen unless the lease is renewed before, monotonic.
+    """
+
+    freezes_at: float = math.inf
     _lost: threading.Event = field(default_factory=threading.Event)
     _cancel: StopOrder | None = None
     _shutdown: StopOrder | None = None

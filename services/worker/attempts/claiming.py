@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from services.worker.attempts.attempt import Attempt
+from services.worker.attempts.attempt import Attempt, Mailbox
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.intake.gate import Intake
@@ -76,8 +76,16 @@ class Claims:
             return self._obey(delivery, answer)
         if answer.job is None:
             raise AssertionError("RUN comes with the record")
-        attempt = Attempt(message=message, job=answer.job, token=token, sent_at=sent_at)
-        return self._fresh(delivery, attempt)
+        return self._fresh(
+            delivery,
+            Attempt(
+                message=message,
+                job=answer.job,
+                token=token,
+                sent_at=sent_at,
+                mailbox=Mailbox(freezes_at=self.freezes_at(sent_at)),
+            ),
+        )
 
     def unresolved(self, delivery: Delivered) -> Answer:
         """Return what becomes of a delivery that nothing was decided about."""
@@ -125,8 +133,7 @@ class Claims:
 
     def _fresh(self, delivery: Delivered, attempt: Attempt) -> Attempt | Answer:
         """Renew a claim whose answer came so late that no slot would start on it."""
-        freshest = self._identity.lease_ms / 1000 - FRESHNESS_MARGIN_SECONDS
-        while self._monotonic() - attempt.sent_at >= freshest:
+        while self._monotonic() >= self.freezes_at(attempt.sent_at):
             sent_at = self._monotonic()
             renewal = self._stubborn.ask(
                 self.renewal(attempt), give_up=lambda: self.gives_up(delivery)
@@ -134,14 +141,18 @@ class Claims:
             if renewal is None or renewal.verdict is RenewalVerdict.LOST:
                 return self.unresolved(delivery)
             if renewal.verdict is RenewalVerdict.OK:
-                attempt = Attempt(
-                    message=attempt.message, job=attempt.job, token=attempt.token, sent_at=sent_at
+                attempt = replace(
+                    attempt, sent_at=sent_at, mailbox=Mailbox(freezes_at=self.freezes_at(sent_at))
                 )
             elif self.gives_up(delivery):
                 return self.unresolved(delivery)
             else:
                 self._pause(HOLD_SECONDS)
         return attempt
+
+    def freezes_at(self, sent_at: float) -> float:
+        """Return until when a claim or renewal first sent at `sent_at` lets a slot run."""
+        return sent_at + self._identity.lease_ms / 1000 - FRESHNESS_MARGIN_SECONDS
 
     def renewal(self, attempt: Attempt) -> Heartbeat:
         """Return the heartbeat of `attempt`."""

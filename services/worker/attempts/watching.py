@@ -61,6 +61,9 @@ class Watch:
         self._teller = teller
         self._monotonic = monotonic
         self._soft_told = False
+        self._looked_at = monotonic()
+        self._freezes_at = mailbox.freezes_at
+        self._frozen_for = 0.0
         self._rung = Rung.NONE
         self._killed_at: float | None = None
         self._why = Why.ITSELF
@@ -91,7 +94,14 @@ class Watch:
                 self._teller.save(event)
             if not self._teller.tell():
                 self._mailbox.lose()
-            self._press(self._monotonic())
+            now = self._monotonic()
+            self._note_freeze(now)
+            self._press(now)
+
+    def _note_freeze(self, now: float) -> None:
+        """Count for how long the slot has stood frozen: that is no fault of the job's."""
+        self._frozen_for += max(0.0, now - max(self._looked_at, self._freezes_at))
+        self._looked_at, self._freezes_at = now, self._mailbox.freezes_at
 
     def _abandon(self) -> None:
         self._slot.kill()
@@ -108,7 +118,7 @@ class Watch:
         if self._mailbox.lost:
             self._kill(Why.LOST, now)
             return
-        step = limit_step(now, self._deadlines, soft_told=self._soft_told)
+        step = limit_step(now - self._frozen_for, self._deadlines, soft_told=self._soft_told)
         if step is LimitStep.HARD:
             self._kill(Why.HARD_LIMIT, now)
             return

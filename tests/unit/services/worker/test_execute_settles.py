@@ -212,6 +212,20 @@ def test_the_hard_limit_kills_and_counts_no_crash() -> None:
     assert '"time_limit_exceeded"' in fault.public
 
 
+def test_the_time_a_slot_stands_frozen_counts_towards_no_limit() -> None:
+    # The claim lets it run for 12 s; a renewal at 40 s lets it go on.
+    bench = Bench([], soft_time_limit_seconds=15.0, time_limit_seconds=18.0)
+
+    def renew() -> None:
+        bench.attempt.mailbox.freezes_at = bench.clock.now + 12.0
+
+    bench.slots._script = [40.0, renew]
+    bench.run()
+    slot = bench.slots.slots[0]
+    assert slot.treated_at["interrupt soft_limit"] - 1040.0 == pytest.approx(3.0, abs=0.3)
+    assert slot.treated_at["kill"] - 1040.0 == pytest.approx(6.0, abs=0.3)
+
+
 def test_a_killed_slot_that_stays_silent_breaks_the_worker() -> None:
     silent = Reported(1, "{}")
     bench = Bench([], answers={"kill": silent}, time_limit_seconds=1.0)

@@ -57,6 +57,7 @@ class Scene:
                 tenant="acme", message=attempt.message, token=attempt.token, worker="w", lease=15000
             ),
             WorkerMetrics(CollectorRegistry()),
+            freezes_at=lambda sent_at: sent_at + 12.0,
             interval=5.0,
             default_grace=10.0,
             monotonic=self.clock.monotonic,
@@ -103,6 +104,7 @@ async def test_the_age_of_a_renewal_counts_from_when_it_was_sent() -> None:
         await scene.beats(1)
         await eventually_async(_said(lambda: scene.slots.renewals))
     assert scene.slots.renewals == [(JOB_ID, 1005.0)]
+    assert scene.attempt.mailbox.freezes_at == 1017.0
 
 
 async def test_a_renewal_that_is_not_answered_is_repeated_soon_and_renews_nothing() -> None:

@@ -21,6 +21,8 @@ from shared.contracts.answers import (
 )
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Operation
+from shared.contracts.overdue import FindOverdue, QueueNews
+from shared.contracts.topology import work_queue, work_queues
 from tests.contract import store_words as say
 from tests.contract.store_worlds import TENANT, World
 
@@ -28,6 +30,8 @@ A = TypeVar("A")
 FREEZES_AFTER = say.LEASE - 3_000
 TICK_GAP = 3_000
 EVERY_THIRD = 3
+OVERDUE = 20_000
+AMQP_QUEUES = work_queues("default")
 
 
 @dataclass(eq=False)
@@ -78,6 +82,8 @@ class House:
     called_off: set[str] = field(default_factory=set)
     forgetful: bool = False  # the store has forgotten something
     holders: dict[str, str | None] = field(default_factory=dict)  # None: the store forgot
+    ready_at: dict[str, int] = field(default_factory=dict)  # when a queue was last not empty
+    handed: dict[str, int] = field(default_factory=dict)
     ticked_at: int | None = None
     hold_until: int = 0
     epoch_changed: bool = False
@@ -246,7 +252,9 @@ class House:
     # --- housekeeping
 
     def pass_time(self, ms: int) -> None:
+        self.look_at_queues()
         self.world.now += ms
+        self.look_at_queues()
         for attempt in self.attempts:
             if self.world.now - attempt.renewed_at >= FREEZES_AFTER:
                 attempt.frozen = True
@@ -277,6 +285,41 @@ class House:
             Errand(message, delay, None, self.broker) for message, delay in swept.publish
         ]
 
+    def look_at_queues(self) -> None:
+        for one in self.broker:
+            if one.ready_at <= self.world.now:
+                options = one.message.options
+                self.ready_at[work_queue(options.queue, options.priority)] = self.world.now
+
+    def find_overdue(self, *, guesses: bool = False) -> None:
+        """Do what the sweeper does; one that guesses takes every queue for empty, and nobody holds."""
+        self.look_at_queues()
+        now, waits = self.world.now, self.world.index("waiting")
+        news = tuple(
+            QueueNews(
+                queue=queue,
+                handed=self.handed.get(queue, 0),
+                empty=guesses or now - self.ready_at.get(queue, 0) > OVERDUE,
+            )
+            for queue in AMQP_QUEUES
+        )
+        held = frozenset() if guesses else self.held_jobs()
+        after = 0 if guesses else OVERDUE
+        found = self.world.do(
+            FindOverdue(tenant=TENANT, after=after, news=news, held=held, limit=2)
+        )
+        self.handed |= found.handed
+        for message in found.publish:
+            assert message.job not in held, "somebody holds its message"
+            assert waits[message.job] < now - after, "it has not waited long enough"
+            self.touched.add(message.job)
+            self.errands.append(Errand(message, 0, None, self.broker))
+
+    def held_jobs(self) -> frozenset[str]:
+        """Jobs of which somebody has a message in hand, as the workers' cards name them."""
+        working = {one.message.job for one in self.attempts if not one.cut_off}
+        return frozenset(working | {one.holds.job for one in self.errands if one.holds})
+
     def expect_newer_dispatch(self, job: str) -> None:
         """Whoever lost his lease must not hold the current message any more."""
         record = self.world.do(ops.Read(tenant=TENANT, job=job))
@@ -298,6 +341,35 @@ class House:
 
     def at_work(self, job: str) -> list[Attempt]:
         return [one for one in self.attempts if one.message.job == job and not one.frozen]
+
+    # --- faults of the broker
+
+    def lose(self, lost: list[Delivery]) -> None:
+        """These messages are gone."""
+        for one in lost:
+            self.broker.remove(one)
+            self.forget_message(one.message.job)
+
+    def wipe_broker(self) -> None:
+        """All messages are gone, and every connection with what it held."""
+        self.lose(list(self.broker))
+        for one in self.dead:
+            self.forget_message(one.message.job)
+        self.dead.clear()
+        for errand in self.errands:
+            if errand.holds:
+                self.forget_message(errand.holds.job)
+                errand.holds = None
+        for attempt in self.attempts:
+            attempt.cut_off = True
+            self.forget_message(attempt.message.job)
+
+    def forget_message(self, job: str) -> None:
+        """As if acked; and nobody can help a job that the store has forgotten, too."""
+        self.acked.add(job)
+        self.touched.add(job)
+        if self.world.do(ops.Read(tenant=TENANT, job=job)) is None:
+            self.stranded.add(job)
 
     # --- faults of the store
 

@@ -10,7 +10,7 @@ from shared.contracts import operations as ops
 from tests.contract import store_words as say
 from tests.contract.store_house import Attempt, Delivery, House
 from tests.contract.store_oracles import Oracle
-from tests.contract.store_worlds import World
+from tests.contract.store_worlds import INDEXES, World
 
 T = TypeVar("T")
 MOST_JOBS = 3
@@ -178,7 +178,35 @@ class StoreMachine(RuleBasedStateMachine):
     def archive(self, which: int, by_broker: bool) -> None:
         self.house.archive(pick(self.house.dead, which), by_broker=by_broker)
 
+    @rule()
+    def find_overdue(self) -> None:
+        self.house.find_overdue()
+
+    @rule(seconds=st.sampled_from([25, 50]))
+    def all_is_quiet_for_long(self, seconds: int) -> None:
+        for _ in range(seconds // 5):
+            self.time_passes(5, beats=True)
+        self.house.find_overdue()
+
     # --- what breaks
+
+    @precondition(lambda self: self.faults_left)
+    @rule()
+    def overdue_is_a_wrong_guess(self) -> None:
+        self.faults_left -= 1
+        self.house.find_overdue(guesses=True)
+
+    @precondition(lambda self: self.faults_left and self.house.broker)
+    @rule(which=any_number)
+    def a_message_is_lost(self, which: int) -> None:
+        self.faults_left -= 1
+        self.house.lose([pick(self.house.broker, which)])
+
+    @precondition(lambda self: self.faults_left)
+    @rule()
+    def broker_is_wiped(self) -> None:
+        self.faults_left -= 1
+        self.house.wipe_broker()
 
     @precondition(lambda self: self.house.attempts)
     @rule(which=any_number)
@@ -248,6 +276,7 @@ class StoreMachine(RuleBasedStateMachine):
         for _ in range(QUIET_WITHIN_SECONDS):
             house.tick()
             house.sweep()
+            house.find_overdue()
             self.run_errands()
             for delivery in list(house.dead):
                 house.archive(delivery, by_broker=True)
@@ -265,7 +294,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def has_work(self) -> bool:
         house = self.house
-        indexes = any(house.world.index(name) for name in ("outbox", "leases", "due"))
+        indexes = any(house.world.index(name) for name in INDEXES)
         return bool(indexes or house.broker or house.dead or house.errands or house.attempts)
 
     def ready(self) -> list[Delivery]:

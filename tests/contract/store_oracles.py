@@ -9,7 +9,7 @@ from shared.contracts.answers import Position, Step
 from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
 from tests.contract.store_house import House
-from tests.contract.store_worlds import TENANT
+from tests.contract.store_worlds import INDEXES, TENANT
 
 UNCOUNTED = {Outcome.INTERRUPTED, Outcome.WORKER_LOST}
 WAITS_FOR_TIME = {State.SCHEDULED, State.RETRYING}
@@ -31,7 +31,7 @@ class Oracle:
 
     def look(self) -> None:
         """Check everything."""
-        indexes = {name: set(self.house.world.index(name)) for name in ("outbox", "leases", "due")}
+        indexes = {name: set(self.house.world.index(name)) for name in INDEXES}
         states = self.states
         for job in self.house.touched & self.house.jobs.keys():
             states.pop(job, None)
@@ -52,6 +52,8 @@ class Oracle:
         assert indexes["due"] == waiting, "due is not what waits for its time"
         for job in self.house.jobs:
             assert len(self.house.at_work(job)) <= 1, "two attempts of one job at work"
+        queued = {job for job, state in states.items() if state is State.QUEUED}
+        assert indexes["waiting"] == queued - indexes["outbox"], "waiting is not what is confirmed"
         ended = {job for job, state in states.items() if state in FINAL_STATES}
         assert not indexes["outbox"] & ended, "an ended job still owes a message"
         assert not indexes["outbox"] - states.keys(), "a message is owed for no job"
@@ -78,15 +80,9 @@ class Oracle:
         if record.final:
             return
         job = record.id
-        assert (
-            any(job in index for index in indexes.values())
-            or self.house.has_message(job)
-            or (self.may_be_stranded(job))
-        ), f"nobody will ever move {job}, {record.state}"
-
-    def may_be_stranded(self, job: str) -> bool:
-        """A record that went back in time after its message was acked: overdue heals that."""
-        return job in self.house.stranded
+        assert any(job in index for index in indexes.values()) or self.house.has_message(job), (
+            f"nobody will ever move {job}, {record.state}"
+        )
 
     def check_quiet(self) -> None:
         """Check that nothing is left to do: what was accepted has come to its end."""
@@ -94,10 +90,9 @@ class Oracle:
         for job in self.house.accepted:
             record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
             if record is None:
-                assert self.may_be_stranded(job), f"{job} was accepted and is gone"
-            elif not record.final:
-                assert self.may_be_stranded(job), f"{job} was accepted and is {record.state}"
-                assert not self.house.world.index("outbox").get(job)
+                assert job in self.house.stranded, f"{job} was accepted and is gone"
+            else:
+                assert record.final, f"{job} was accepted and is {record.state}"
 
 
 def check_numbers(record: JobRecord, *, exactly: bool) -> None:

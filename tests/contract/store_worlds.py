@@ -9,12 +9,13 @@ import redis
 from shared.adapters.store_redis import RedisStore
 from shared.adapters.store_redis.scripts import Script, Source, packaged, render_all
 from shared.contracts.operations import Operation
+from shared.contracts.topology import work_queues
 from tests.fakes.store import A_DAY_IN_2026, FakeStore
 
 A = TypeVar("A")
 
 TENANT = "acme"
-INDEXES = ("outbox", "leases", "due")
+INDEXES = ("outbox", "leases", "due", "waiting")
 HELD_SENSES = """\
 local function clock() return tonumber(redis.call('GET', 'wm:test:clock')) end
 local function replication_id() return redis.call('GET', 'wm:test:history') end
@@ -42,7 +43,7 @@ class World(Protocol):
         """Another node takes over and has lost nothing."""
 
     def index(self, name: str) -> Mapping[str, int]:
-        """Read `outbox`, `leases` or `due`: job and time (ms)."""
+        """Read `outbox`, `leases`, `due` or `waiting`: job and time (ms)."""
 
 
 class FakeWorld(FakeStore):
@@ -98,9 +99,15 @@ class RedisWorld:
         self.client.set("wm:test:history", f"{self._history:040x}")
 
     def index(self, name: str) -> Mapping[str, int]:
-        key = f"wm:{{{TENANT}}}:{name}"
-        scored = cast("list[tuple[bytes, float]]", self.client.zrange(key, 0, -1, withscores=True))
-        return {member.decode(): int(score) for member, score in scored}
+        start = f"wm:{{{TENANT}}}:{name}"
+        found = [start]
+        if name == "waiting":
+            found = [f"{start}:{queue}" for queue in work_queues("default")]
+        pipe = self.client.pipeline(transaction=False)
+        for key in found:
+            pipe.zrange(key, 0, -1, withscores=True)
+        scored = cast("list[list[tuple[bytes, float]]]", pipe.execute())
+        return {member.decode(): int(score) for one in scored for member, score in one}
 
     def close(self) -> None:
         self.store.close()

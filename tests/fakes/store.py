@@ -6,10 +6,11 @@ from typing import Any, TypeVar
 
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
+from shared.contracts import overdue
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Operation
-from tests.fakes import store_gateway, store_house, store_letters, store_worker
+from tests.fakes import store_gateway, store_house, store_letters, store_overdue, store_worker
 from tests.fakes.store_state import Tenant
 
 A = TypeVar("A")
@@ -124,6 +125,8 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Read: store_gateway.read,
     ops.ListJobs: store_gateway.list_jobs,
     ops.Locate: store_gateway.locate,
+    overdue.FindOverdue: store_overdue.find_overdue,
+    overdue.Expect: store_overdue.expect,
     ops.Claim: store_worker.claim,
     ops.Heartbeat: store_worker.heartbeat,
     ops.Progress: store_worker.progress,
@@ -138,7 +141,6 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Sweep: store_house.sweep,
     ops.Archive: store_house.archive,
     ops.KeepUndecodable: store_house.keep_undecodable,
-}
     letters.Redrive: store_letters.redrive,
     letters.Discard: store_letters.discard,
     letters.ListDeadLetters: store_letters.list_dead_letters,
@@ -149,3 +151,4 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     letters.ReadCampaign: store_letters.read_campaign,
     letters.ListCampaigns: store_letters.list_campaigns,
     letters.AbortCampaign: store_letters.abort_campaign,
+}

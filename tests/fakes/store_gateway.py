@@ -33,7 +33,7 @@ def submit(tenant: Tenant, op: ops.Submit) -> Submitted:
             "of": op.job,
         }
     job = tenant.create(_as_message(tenant, op), tenant.epoch)
-    tenant.outbox[job.id] = tenant.now + OUTBOX_PATIENCE
+    tenant.need_message(job, tenant.now + OUTBOX_PATIENCE)
     tenant.enqueue(job, Event.SUBMITTED)
     return Submitted(verdict=SubmitVerdict.ACCEPTED, job=job.record(tenant.epoch))
 
@@ -84,7 +84,10 @@ def confirm(tenant: Tenant, op: ops.Confirm) -> bool:
     job = tenant.jobs.get(op.job)
     if job is None or job.dispatch != op.dispatch:
         return False
-    return tenant.outbox.pop(op.job, None) is not None
+    cleared = tenant.outbox.pop(op.job, None) is not None
+    if cleared and job.state is State.QUEUED:
+        tenant.wait(job, tenant.now)
+    return cleared
 
 
 def cancel(tenant: Tenant, op: ops.Cancel) -> CancelAnswer:

@@ -76,7 +76,11 @@ def _make_due(tenant: Tenant, limit: int) -> tuple[int, int]:
         if job.state is State.SCHEDULED and late:
             tenant.move(job, Event.EXPIRED)
         else:
+            due_at = job.due_at
             tenant.move(job, Event.DUE)
+            if id_ not in tenant.outbox:
+                assert due_at is not None
+                tenant.wait(job, due_at)
             made += 1
     return made, len(found)
 

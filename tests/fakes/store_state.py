@@ -57,6 +57,7 @@ class Job:
     redrives: int = 0
     number: int = 0
     handed: int = 0
+    dispatched_at: int = 0
     result: str | None = None
     error: str | None = None
     public_error: str | None = None
@@ -69,9 +70,9 @@ class Job:
     cancel_requested_at: int | None = None
     cancel_grace: int | None = None
     dead_letter: DeadLetter | None = None
-    token: str | None = None
     discarded: Discarded | None = None
     redriven: tuple[str, int] | None = None  # turn, dispatch
+    token: str | None = None
     worker: str = ""
     settled_token: str | None = None
     settled: tuple[State, int, int] | None = None  # state, dispatch, delay
@@ -127,13 +128,15 @@ class Tenant:
     outbox: dict[str, int] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
+    waits: dict[str, dict[str, int]] = field(default_factory=dict)  # by AMQP queue
+    handed: dict[str, int] = field(default_factory=dict)
     bound: dict[str, dict[str, object]] = field(default_factory=dict)
     tombs: dict[str, int] = field(default_factory=dict)
     undecodables: dict[str, bytes] = field(default_factory=dict)
+    campaigns: dict[str, Any] = field(default_factory=dict)  # see store_letters.py
     published: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    campaigns: dict[str, Any] = field(default_factory=dict)  # see store_letters.py
     def epoch(self) -> str:
         return hashlib.sha1((self.history + self.born).encode()).hexdigest()[:8]
 
@@ -190,7 +193,33 @@ class Tenant:
             first = Event.POSTPONED
         self.move(job, first)
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        return {job: at for jobs in self.waits.values() for job, at in jobs.items()}
+
+    def wait(self, job: Job, at: int) -> None:
+        """From `at` on its message should be in its AMQP queue."""
+        queue = work_queue(job.queue, job.priority)
+        self.handed.setdefault(queue, 0)
+        self.waits.setdefault(queue, {})[job.id] = at
+
+    def leave_waiting(self, job: Job) -> None:
+        self.waits.get(work_queue(job.queue, job.priority), {}).pop(job.id, None)
+
+    def note_handed(self, job: Job) -> None:
+        queue = work_queue(job.queue, job.priority)
+        due = job.retry_at or job.run_at or 0
+        at = max(job.dispatched_at, due if due <= self.now else 0)
+        if at > self.handed.get(queue, 0):
+            self.handed[queue] = at
+
+    def need_message(self, job: Job, at: int) -> None:
+        job.handed, job.dispatched_at = 0, self.now
+        self.leave_waiting(job)
+        self.outbox[job.id] = at
+
     def move(self, job: Job, event: Event, result: str | None = None) -> None:
+        self.leave_waiting(job)
         job.state = next_state(job.state, event)
         job.step += 1
         job.revision += 1
@@ -261,8 +290,7 @@ class Tenant:
 
     def new_dispatch(self, job: Job, at: int) -> None:
         job.dispatch += 1
-        job.handed = 0
-        self.outbox[job.id] = at
+        self.need_message(job, at)
 
     def adopt(self, job: Job, message: RunJob) -> None:
         """Believe a message that is newer than the record."""

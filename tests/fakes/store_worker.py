@@ -44,10 +44,14 @@ def claim(tenant: Tenant, op: ops.Claim) -> ClaimAnswer:
     if dispatch > job.dispatch:
         tenant.adopt(job, op.message)
     tenant.outbox.pop(job.id, None)
+    tenant.note_handed(job)
     if job.state is State.RUNNING:
         left = max(0, tenant.leases.get(job.id, tenant.now) - tenant.now)
         return ClaimAnswer(verdict=ClaimVerdict.LIVE, delay=left + SWEEP_MARGIN)
-    return _claim_waiting(tenant, op, job)
+    answer = _claim_waiting(tenant, op, job)
+    if job.state is State.QUEUED:
+        tenant.wait(job, tenant.now + answer.delay)
+    return answer
 
 
 def _claim_missing(tenant: Tenant, op: ops.Claim) -> ClaimAnswer | None:
@@ -241,4 +245,6 @@ def release(tenant: Tenant, op: ops.Release) -> Settled:
     if refused := _refused(tenant, op):
         return refused
     tenant.end_attempt(tenant.jobs[op.job], Outcome.INTERRUPTED, None, used=False)
-    return _settle(tenant, op, Event.RELEASED)
+    answer = _settle(tenant, op, Event.RELEASED)
+    tenant.wait(tenant.jobs[op.job], tenant.now)
+    return answer

@@ -7,6 +7,7 @@ from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text
 from shared.contracts import answers
 from shared.contracts import operations as ops
+from shared.contracts import overdue
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
@@ -120,6 +121,17 @@ def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
     return answers.Swept(lost=lost, due=due, publish=publish, more=bool(more))
 
 
+def _found_overdue(op: overdue.FindOverdue, reply: list[Any]) -> overdue.FoundOverdue:
+    epoch, more, waiting, messages = reply
+    return overdue.FoundOverdue(
+        publish=tuple(
+            RunJob.of(record(op.tenant, text(job), text(epoch), flat)) for job, flat in messages
+        ),
+        handed={text(queue): at for queue, at in waiting},
+        more=bool(more),
+    )
+
+
 def _archived(op: ops.Archive, reply: list[Any]) -> answers.Archived:
     verdict = text(reply[0])
     if verdict == "copy":  # the message as it came, once the lease is over
@@ -186,6 +198,8 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Sweep: _swept,
     ops.Archive: _archived,
     ops.KeepUndecodable: _said,
+    overdue.FindOverdue: _found_overdue,
+    overdue.Expect: _said,
     ops.Locate: _located,
-}
     **LETTER_DECODERS,
+}

@@ -10,6 +10,7 @@ import msgspec
 from shared.adapters.store_redis import keys
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
+from shared.contracts import overdue
 from shared.contracts.commands import RunJob
 
 Argument = str | int | bytes
@@ -114,7 +115,12 @@ def _fault(fault: ops.Fault) -> tuple[str, str, str]:
     return (fault.error, fault.public, fault.outcome)
 
 
-_ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
+def _find_overdue(op: overdue.FindOverdue) -> Call:
+    told = [part for one in op.news for part in (one.queue, one.handed, int(one.empty))]
+    args = (op.limit, op.after, len(op.news), *told, *sorted(op.held))
+    return _about_tenant("find_overdue", op, *args)
+
+
 def _filter(wanted: letters.LetterFilter) -> tuple[Argument, ...]:
     return (
         _given(wanted.type),
@@ -136,6 +142,7 @@ def _start_campaign(op: letters.StartCampaign) -> Call:
     return replace(call, enrols=True)
 
 
+_ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ops.Submit: _submit,
     ops.Confirm: lambda op: _about_job("confirm", op, op.dispatch),
     ops.Cancel: lambda op: _about_job(
@@ -161,8 +168,9 @@ def _start_campaign(op: letters.StartCampaign) -> Call:
     ops.KeepUndecodable: lambda op: _about_tenant(
         "keep_undecodable", op, op.digest, op.body, op.size, op.why
     ),
+    overdue.FindOverdue: _find_overdue,
+    overdue.Expect: lambda op: _about_job("expect", op, op.dispatch, op.delay),
     ops.Locate: lambda op: _about_job("locate", op, op.after_step),
-}
     letters.Redrive: lambda op: _about_job("redrive", op, op.turn),
     letters.Discard: lambda op: _about_job("discard", op, op.by, _given(op.reason)),
     letters.ListDeadLetters: lambda op: _about_tenant(
@@ -181,3 +189,4 @@ def _start_campaign(op: letters.StartCampaign) -> Call:
         "list_campaigns", op, _given(op.before), op.limit
     ),
     letters.AbortCampaign: lambda op: _about_tenant("abort_campaign", op, op.campaign),
+}

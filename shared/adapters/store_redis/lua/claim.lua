@@ -62,12 +62,14 @@ if message.dispatch < job.dispatch then
 end
 if message.dispatch > job.dispatch then adopt() end
 redis.call('ZREM', OUTBOX, id) -- the message in hand is the current one
+note_handed()
 local answer
 if job.state == 'running' then
   local ends = tonumber(redis.call('ZSCORE', LEASES, id) or now)
   answer = { 'live', math.max(0, ends - now) + SWEEP_MARGIN }
 else
   answer = answer_waiting()
+  if job.state == 'queued' then await(now + answer[2]) end
 end
 save()
 return answer

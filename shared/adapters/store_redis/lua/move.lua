@@ -10,7 +10,7 @@ local function load()
     'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
     'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
     'number', 'run_at', 'retry_at', 'expires_at', 'started_at', 'attempt_at',
-    'cancel_requested_at', 'cancel_grace')
+    'cancel_requested_at', 'cancel_grace', 'queue', 'priority', 'dispatched_at')
   if not v[1] then
     job = {}
     return
@@ -23,7 +23,8 @@ local function load()
     losses = tonumber(v[19]), handed = tonumber(v[20]), number = tonumber(v[21]),
     run_at = tonumber(v[22]), retry_at = tonumber(v[23]), expires_at = tonumber(v[24]),
     started_at = tonumber(v[25]), attempt_at = tonumber(v[26]),
-    cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]) }
+    cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]), queue = v[29],
+    priority = tonumber(v[30]), dispatched_at = tonumber(v[31]) }
 end
 
 local function put(name, value)
@@ -45,9 +46,31 @@ local function in_outbox()
   return redis.call('ZSCORE', OUTBOX, id) ~= false
 end
 
+-- The current message is in hand. It was enqueued when it was made necessary, or due, or later.
+local function note_handed()
+  local at, due = job.dispatched_at or 0, job.retry_at or job.run_at or 0
+  if due <= now then at = math.max(at, due) end
+  local name = amqp_queue(job.queue, job.priority)
+  if at > tonumber(redis.call('HGET', HANDED, name) or 0) then
+    redis.call('HSET', HANDED, name, at)
+  end
+end
+
+local function await(at)
+  wait_from(at, job.queue, job.priority)
+end
+
+-- Only what is queued can wait; whoever is about to change that calls this first.
+local function leave_waiting()
+  if job.state ~= 'queued' then return end
+  redis.call('ZREM', WAITING .. amqp_queue(job.queue, job.priority), id)
+end
+
 -- The message of the current dispatch must exist: somebody publishes it before `at`, or we do.
 local function need_message(at)
   put('handed', 0)
+  put('dispatched_at', now)
+  leave_waiting()
   redis.call('ZADD', OUTBOX, at, id)
 end
 
@@ -66,6 +89,7 @@ end
 local function move(event, result)
   local to = NEXT[(job.state or '') .. ' ' .. event]
   if not to then error('illegal transition: ' .. (job.state or 'none') .. ' ' .. event) end
+  leave_waiting()
   put('state', to)
   put('step', job.step + 1)
   put('revision', job.revision + 1)
@@ -114,13 +138,6 @@ local function mark_dead(reason, error, public)
   put('public_error', public)
   put('dead_since', now)
   put('dead_reason', reason)
-  move('gave_up')
-end
-
-local function reply(verdict, number)
-  return { verdict, number or 0, epoch, redis.call('HGETALL', JOB),
-    redis.call('LRANGE', ATTEMPTS, 0, -1), id }
-end
   local readable, told = pcall(cjson.decode, error)
   put('dead_code', readable and type(told) == 'table' and type(told.code) == 'string' and told.code
     or nil)
@@ -139,3 +156,10 @@ end
 -- No attempt follows.
 local function give_up(reason, error, public)
   mark_dead(reason, error, public)
+  move('gave_up')
+end
+
+local function reply(verdict, number)
+  return { verdict, number or 0, epoch, redis.call('HGETALL', JOB),
+    redis.call('LRANGE', ATTEMPTS, 0, -1), id }
+end

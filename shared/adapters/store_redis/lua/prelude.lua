@@ -6,6 +6,9 @@ local META, OUTBOX, LEASES, DUE, JOBS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS
 local JOB, STEPS, ATTEMPTS, TOMB, id = KEYS[6], KEYS[7], KEYS[8], KEYS[9], ARGV[3]
 local PREFIX, MARK = ARGV[1], ARGV[2]
 
+-- By AMQP queue: what the overdue rule counts from.
+local HANDED, WAITING = PREFIX .. 'handed', PREFIX .. 'waiting:'
+
 -- Members "<since, 13 digits> <job>" with score 0, and how many there are by reason.
 local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
 
@@ -14,6 +17,20 @@ local epoch, born_at, changed_at, lease_ms, last_tick
 
 local function given(value)
   if value and value ~= '' then return value end
+end
+
+-- As topology.work_queue says.
+local function amqp_queue(queue, priority)
+  local class = priority >= 7 and '.high' or priority >= 4 and '' or '.low'
+  return 'waymark.' .. queue .. class
+end
+
+-- Queued, and no longer in the outbox: from `at` on its message should be in its AMQP queue.
+-- The overdue rule counts from then.
+local function wait_from(at, queue, priority)
+  local name = amqp_queue(queue, priority)
+  redis.call('HSETNX', HANDED, name, 0)
+  redis.call('ZADD', WAITING .. name, at, id)
 end
 
 -- Which job the rest is about: scripts that sweep go from one to the next.

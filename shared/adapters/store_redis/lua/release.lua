@@ -5,4 +5,6 @@ local refused = refuse()
 if refused then return refused end
 tell_last_progress()
 file_attempt('interrupted')
-return settle('released')
+local answer = settle('released')
+await(now)
+return answer

@@ -45,7 +45,9 @@ local function make_due()
     if job.state == 'scheduled' and job.expires_at and job.expires_at <= now then
       move('expired')
     elseif job.state == 'scheduled' or job.state == 'retrying' then
+      local due_at = job.state == 'retrying' and job.retry_at or job.run_at
       move('due')
+      if not in_outbox() then await(due_at) end
       made = made + 1
     end
   end

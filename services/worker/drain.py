@@ -65,19 +65,25 @@ def drain(
             pause(POLL_SECONDS)
         return True
 
+    def idle() -> bool:
+        # Again each time: a thread that was just taking something puts it back, and a broker that
+        # was slow to answer may have sent more.
+        crew.give_back_waiting()
+        return crew.busy == 0
+
     log.info("drain_started", running=len(running()))
     intake.drain()
     crew.let_slots_end()
     # First every consumer, then the requeues: a requeue frees prefetch, and more would come.
     wait(lambda: crew.consuming == 0, CANCEL_SECONDS)
     log.info("drain_gave_back", waiting=crew.give_back_waiting())
-    wait(lambda: crew.busy == 0 or patience.hurried(), patience.seconds)
-    if crew.busy:
+    wait(lambda: idle() or patience.hurried(), patience.seconds)
+    if not idle():
         now = monotonic()
         for attempt in running():
             attempt.mailbox.shut_down(StopOrder("shutdown", now, now + STOP_GRACE_SECONDS))
-        wait(lambda: crew.busy == 0, STOP_GRACE_SECONDS + SETTLE_SECONDS)
+        wait(idle, STOP_GRACE_SECONDS + SETTLE_SECONDS)
     intake.leave()
-    done = wait(lambda: crew.busy == 0, SETTLE_SECONDS)
+    done = wait(idle, SETTLE_SECONDS)
     log.info("drain_ended", handed_back=done, left=crew.busy)
     return done

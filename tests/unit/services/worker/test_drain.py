@@ -49,7 +49,7 @@ def test_nothing_is_given_back_before_the_broker_has_stopped_sending() -> None:
     crew = FakeCrew(clock, cancel_after=1.0, ends=lambda: True)
     assert drain(crew, intake, list, patience(30.0), monotonic=clock.monotonic, pause=clock.pause)
     assert not intake.open
-    assert [what for what, _ in crew.log] == ["slots", "give back"]
+    assert [what for what, _ in crew.log[:2]] == ["slots", "give back"]
     assert crew.log[1][1] >= 1001.0
 
 
@@ -58,6 +58,14 @@ def test_a_broker_that_does_not_answer_delays_a_drain_only_so_long() -> None:
     crew = FakeCrew(clock, cancel_after=1e9, ends=lambda: True)
     drain(crew, Intake(), list, patience(30.0), monotonic=clock.monotonic, pause=clock.pause)
     assert clock.now - 1000.0 <= CANCEL_SECONDS + 1.0
+
+
+def test_what_comes_late_is_given_back_too_and_not_waited_for() -> None:
+    # A slot thread that was just taking it puts it back, or a slow broker has sent it on.
+    clock = HandClock()
+    crew = FakeCrew(clock, ends=lambda: crew.log[-1][1] >= 1002.0)
+    assert drain(crew, Intake(), list, patience(30.0), monotonic=clock.monotonic, pause=clock.pause)
+    assert clock.now < 1003.0
 
 
 def test_a_job_that_ends_in_time_is_not_told_to_stop() -> None:

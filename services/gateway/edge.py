@@ -20,6 +20,7 @@ from shared.contracts.errors import WaymarkError
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PROBES: Final = frozenset({"/live", "/ready", "/metrics"})  # never shed: they say why we shed
 _NOWHERE: Final = "(none)"  # the route of a path that has none
 
 log = structlog.get_logger()
@@ -40,6 +41,9 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server leaves the body out
         exchange = _Exchange(scope, send)
         started = time.monotonic()
         self._inside += 1
@@ -47,12 +51,11 @@ class Edge:
             await self._serve(exchange, scope, receive)
         finally:
             self._inside -= 1
-            method = scope["method"] if scope["method"] in _METHODS else "(other)"
             seconds = time.monotonic() - started
             self._metrics.answered(method, _template(scope), exchange.status, seconds)
 
     async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
-        if self._inside > self._most:
+        if self._inside > self._most and scope["path"] not in _PROBES:
             answer = problem(Overloaded(), request_id=exchange.request_id)
             await answer(scope, receive, exchange.send)
             return
@@ -141,9 +144,10 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """Return what this path takes; the framework names one route's methods only."""
     routes = (route for route in request.app.routes if isinstance(route, Route))
-    return {
+    methods = {
         method
         for route in routes
         if route.matches(request.scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods

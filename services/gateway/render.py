@@ -180,11 +180,18 @@ def respond(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Return the response that shows one job."""
-    extra = {"etag": etag(record), "cache-control": "no-store", **(headers or {})}
+    return Response(_encode(view), status, _headers(record, now_ms, headers or {}), JSON)
+
+
+def unchanged(record: JobRecord, *, now_ms: int, headers: dict[str, str]) -> Response:
+    """Return the response for a client that knows this state already."""
+    return Response(status_code=304, headers=_headers(record, now_ms, headers))
+
+
+def _headers(record: JobRecord, now_ms: int, headers: dict[str, str]) -> dict[str, str]:
+    extra = {"etag": etag(record), "cache-control": "no-store", **headers}
     wait = poll_after(record, now_ms=now_ms)
-    if wait is not None:
-        extra["retry-after"] = str(wait)
-    return Response(_encode(view), status, extra, JSON)
+    return extra if wait is None else {**extra, "retry-after": str(wait)}
 
 
 def respond_json(

@@ -15,7 +15,7 @@ from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
 from services.gateway.refusals import Refusal
-from services.gateway.render import etag, respond, respond_json
+from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.requests.jobs import parse_job_request, payload_text
@@ -86,7 +86,7 @@ def _add_read(app: FastAPI, parts: Parts) -> None:
             record = await parts.waiting.until_changed(record, seconds, known)
             headers = {"preference-applied": f"wait={seconds}"}
         if is_known(record, known):
-            return Response(status_code=304, headers={"etag": etag(record), **headers})
+            return unchanged(record, now_ms=_now_ms(), headers=headers)
         view = parts.renderer.job(record, operator=Scope.OPERATE in caller.scopes)
         return respond(view, record, now_ms=_now_ms(), headers=headers)
 

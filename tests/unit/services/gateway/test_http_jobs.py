@@ -261,7 +261,7 @@ async def test_the_frameworks_own_errors_are_problems_too(
 async def test_a_wrong_method_is_told_the_right_ones(gateway: FakeGateway) -> None:
     answer = await gateway.client.put("/v1/jobs")
 
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_a_request_id_is_echoed_when_it_can_be_one(gateway: FakeGateway) -> None:

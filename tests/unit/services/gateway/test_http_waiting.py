@@ -78,6 +78,7 @@ async def test_without_a_wait_an_unchanged_job_is_304_at_once(gateway: FakeGatew
     answer = await gateway.get(f"/v1/jobs/{job.json()['id']}", if_none_match=job.headers["etag"])
 
     assert (answer.status_code, answer.content) == (304, b"")
+    assert answer.headers["retry-after"] == "1"
     assert answer.headers["etag"] == job.headers["etag"]
 
 

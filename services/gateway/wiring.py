@@ -79,13 +79,17 @@ def build(settings: GatewaySettings) -> ASGIApp:
         _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics),
         ready={
             "store": lambda: pulse.complaint,
-            "broker": lambda: None if world.publisher.ready else "RabbitMQ is away or blocked",
+            "broker": lambda: _of_the_broker(world.publisher.complaint),
             "catalogue": lambda: catalogue.complaint,
             "keys": lambda: ring.complaint,
         },
         origins=settings.allowed_origins,
         lifespan=lifespan,
     )
+
+
+def _of_the_broker(complaint: str | None) -> str | None:
+    return complaint and f"RabbitMQ is away or blocked: {complaint}"
 
 
 DUTIES: Final = ("sweeper", "archivist")

@@ -85,11 +85,15 @@ async def test_with_the_broker_frozen_a_submit_is_503_and_its_repeat_is_the_same
         (keyed, took), (bare, bare_took) = await asyncio.gather(
             submit(http, idempotency_key="k"), submit(http)
         )
+        unready = await http.get("/ready")
         house.rabbit.thaw()
         again = await accepted(http, idempotency_key="k")
 
         assert (keyed.status_code, bare.status_code) == (503, 503)
         assert max(took, bare_took) < PROMISE_SECONDS
+        assert unready.status_code == 503
+        assert "does not confirm" in unready.json()["checks"]["broker"]
+        assert await eventually_async(lambda: is_ready(http), within=15)
         assert int(keyed.headers["retry-after"]) > 0
         assert again["id"] == keyed.json()["job_id"]
         assert bare.json()["withdrawn"] is True
@@ -164,6 +168,10 @@ async def test_it_starts_without_its_nodes_says_so_and_does_not_mind(
         assert gateway.get("/live").status_code == 200
     finally:
         assert gateway.stop() == 0
+
+
+async def is_ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("/ready")).status_code == 200
 
 
 async def the_only_job(http: httpx.AsyncClient) -> str | None:

@@ -60,6 +60,7 @@ class PikaPublisher:
         self._link: Link | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._why_away = "not connected yet"
+        self._unheard = False  # a confirm is late and nothing has been heard since
 
     async def start(self) -> None:
         """Begin to connect and keep connecting; returns at once."""
@@ -79,6 +80,12 @@ class PikaPublisher:
     def ready(self) -> bool:
         """Whether a publish could be confirmed now: connected and not blocked."""
         return self._why_not() is None
+
+    @property
+    def complaint(self) -> str | None:
+        """None when all is well, else why not, in words; a hung broker is told by late confirms."""
+        late = "it does not confirm what is sent" if self._unheard else None
+        return self._why_not() or late
 
     @property
     def unconfirmed(self) -> int:
@@ -107,6 +114,7 @@ class PikaPublisher:
                     raise
                 fault = await waiter
         except TimeoutError:
+            self._unheard = True
             text = f"The broker did not confirm within {self._deadline:g} s: unknown outcome."
             raise BrokerUnavailable(text) from None
         if fault is not None:
@@ -145,6 +153,7 @@ class PikaPublisher:
             await pause(seconds)
 
     def _free(self, places: int) -> None:
+        self._unheard = False
         for _ in range(places):
             self._window.release()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from clients.cli.bar import MovingLine
 from clients.cli.exits import plain
-from clients.cli.follow import JobView, steps_after
+from clients.cli.follow import JobView
 from clients.cli.render import progress_words, state
 
 LINE_EVERY_SECONDS: Final = 1.0  # of progress, without a terminal
@@ -50,17 +51,17 @@ class _Steps:
 
     def __init__(self) -> None:
         self._epoch: str | None = None
-        self._step = 0
+        self._told: list[Mapping[str, Any]] = []
 
     def fresh(self, view: JobView) -> list[Mapping[str, Any]]:
         if view.epoch is None:
             return []
-        if self._epoch not in {None, view.epoch} and view.step <= self._step:
-            self._step = view.step - 1
-        self._epoch = view.epoch
-        entries = steps_after(view.history, self._step)
-        self._step = view.step
-        return entries
+        known = len(self._told)
+        if view.epoch != self._epoch:
+            pairs = zip(self._told, view.history, strict=False)
+            known = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        self._epoch, self._told = view.epoch, list(view.history)
+        return view.history[known:]
 
 
 class PlainDisplay:

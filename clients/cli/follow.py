@@ -4,7 +4,7 @@ Progress is thinned out and a connection may break anywhere; with this rule a wa
 every step exactly once and in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final
@@ -99,8 +99,3 @@ class JobView:
             self.progress = None  # a new attempt begins anew
         self.history.append({name: frame.get(name) for name in ("step", "state", "at")})
         return Verdict.APPLIED
-
-
-def steps_after(history: Sequence[Mapping[str, Any]], step: int) -> list[Mapping[str, Any]]:
-    """Return the steps that come after `step`."""
-    return [entry for entry in history if entry["step"] > step]

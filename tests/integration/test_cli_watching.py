@@ -165,6 +165,19 @@ def test_another_epoch_starts_from_a_new_snapshot(house: FakeHouse) -> None:
     assert states_in(done.stdout) == ["running", "running", "queued", "succeeded"]
 
 
+def test_steps_that_another_epoch_kept_are_not_told_again(house: FakeHouse) -> None:
+    def talk(socket: Socket) -> None:
+        socket.snapshot(2)
+        socket.snapshot(2, epoch="other")
+        socket.event("transition", 3, 30, epoch="other", state="succeeded", at=AT, attempt=1)
+
+    house.talks = [talk]
+
+    done = waymark(house, "watch", JOB)
+
+    assert states_in(done.stdout) == ["running", "running", "succeeded"]
+
+
 def test_an_expired_token_is_renewed(house: FakeHouse) -> None:
     def expired(socket: Socket) -> None:
         assert socket.hello["token"] == "t0"

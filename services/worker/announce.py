@@ -31,14 +31,16 @@ class Announcer:
         intake: Intake,
         *,
         busy: Callable[[], int],
+        held: Callable[[], dict[str, tuple[str, ...]]],
     ) -> None:
-        """Describe it; `busy` says how many slots are."""
+        """Describe it; `busy` says how many slots are, `held` which jobs' messages are here."""
         self._registry = registry
         self._card = card
         self._entries = entries
         self._types = types
         self._intake = intake
         self._busy = busy
+        self._held = held
         self._heard = False
 
     async def run(self) -> None:
@@ -54,7 +56,7 @@ class Announcer:
             log.warning("worker_not_retired", why=str(fault))  # it is forgotten in 15 s anyway
 
     async def _announce(self) -> bool:
-        card = msgspec.structs.replace(self._card, busy=self._busy())
+        card = msgspec.structs.replace(self._card, busy=self._busy(), held=self._held())
         try:
             await self._registry.announce(card, self._entries)
             self._types.seen({entry.type for entry in await self._registry.catalogue()})

@@ -103,7 +103,7 @@ class SafeConsumer(Consumer):
         self._source = broker
         self._timeout = timeout / 1000
         self._frames: Iterator[Frame] | None = None
-        self._unsettled: set[int] = set()
+        self._unsettled: dict[int, RunJob] = {}
         self._lock = threading.Lock()
         self._closed = False
         try:
@@ -134,6 +134,12 @@ class SafeConsumer(Consumer):
     def connected(self) -> bool:
         """Whether what was delivered can be settled."""
         return not self._closed and self._connection.is_open and self._channel.is_open
+
+    @property
+    def unsettled(self) -> list[RunJob]:
+        """What was delivered and not yet settled; from any thread."""
+        with self._lock:
+            return list(self._unsettled.values())
 
     def holds(self, tag: int) -> bool:
         """Whether the delivery `tag` can still be settled here."""
@@ -184,7 +190,7 @@ class SafeConsumer(Consumer):
             self._channel.basic_nack(tag, requeue=False)
             return None
         with self._lock:
-            self._unsettled.add(tag)
+            self._unsettled[tag] = job
         return Delivery(self, tag, job, headers=headers, redelivered=bool(method.redelivered))
 
     def settle(self, delivery: Delivery, answer: Answer) -> None:
@@ -194,7 +200,7 @@ class SafeConsumer(Consumer):
         with self._lock:
             known = delivery.consumer is self and delivery.tag in self._unsettled
             if known:
-                self._unsettled.remove(delivery.tag)
+                del self._unsettled[delivery.tag]
         if not (known and self._hand_over(delivery.tag, answer)):
             self._source.metrics.stale.inc()
             log.warning("delivery_stale", job_id=delivery.job.job, answer=answer)

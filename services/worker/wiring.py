@@ -107,7 +107,7 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         slots=slots,
         intake=ground.intake,
         loop=ground.loop,
-        residents=_residents(ground, pulse),
+        residents=_residents(ground, pulse, crew),
         pulse=pulse,
         store=ground.store,
         metrics=ground.metrics,
@@ -173,7 +173,7 @@ def _crew(ground: _Ground, executor: Executor) -> Crew:
     return Crew(broker, executor, slots=ground.settings.slots, broken=ground.broken)
 
 
-def _residents(ground: _Ground, pulse: Pulse) -> Residents:
+def _residents(ground: _Ground, pulse: Pulse, crew: Crew) -> Residents:
     settings = ground.settings
     announcer = Announcer(
         ground.registry,
@@ -182,6 +182,7 @@ def _residents(ground: _Ground, pulse: Pulse) -> Residents:
         ground.types,
         ground.intake,
         busy=lambda: len(pulse.attempts),
+        held=lambda: crew.held,
     )
     return Residents(
         Households(

@@ -37,4 +37,5 @@ class WorkerCard(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     types: tuple[str, ...]
     started_at: int
+    held: dict[str, tuple[str, ...]] = {}  # by tenant, the jobs of unsettled deliveries
     seen_at: int = 0  # set by the registry

@@ -4,7 +4,7 @@ A queued job whose message was confirmed *waits* from a time on: that of the con
 copy that a claim sent round should be back. PROTOCOL, Overdue. Times and durations in ms.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.contracts.commands import RunJob
@@ -48,7 +48,7 @@ class FindOverdue(Operation[FoundOverdue]):
 
     after: int
     news: tuple[QueueNews, ...]
-    held: Set[str]
+    held: frozenset[str]
     limit: int
 
 

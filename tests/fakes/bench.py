@@ -33,6 +33,7 @@ from shared.contracts.operations import (
     Stop,
     Succeed,
 )
+from shared.contracts.overdue import Expect
 from tests.fakes.hands import HandClock
 from tests.fakes.jobs import message, record
 from tests.fakes.scripted import YES, ScriptedPublisher, ScriptedStore
@@ -94,6 +95,7 @@ class Bench:
         self.job = job or record()
         self.store.answer(Claim, ClaimAnswer(verdict=ClaimVerdict.RUN, job=self.job))
         self.store.answer(Confirm, YES)
+        self.store.answer(Expect, YES)
         self.store.answer(Progress, YES)
         self.store.answer(Checkpoint, YES)
         self.settles(Succeed, State.SUCCEEDED)

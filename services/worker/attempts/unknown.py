@@ -12,6 +12,7 @@ from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Park, Read
+from shared.contracts.overdue import Expect
 
 FIRST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 60.0
@@ -70,8 +71,17 @@ class UnknownTypes:
             answer = self._park(delivery)
             if answer is not None:
                 return answer
-        lap = self._count_lap(message)
-        return self._claims.send_round(delivery, delay_ms=round(lap_delay(lap) * 1000))
+        delay_ms = round(lap_delay(self._count_lap(message)) * 1000)
+        # No claim says that it goes round: else the store would think its message lost.
+        self._stubborn.mention(
+            Expect(
+                tenant=message.options.tenant,
+                job=message.job,
+                dispatch=message.options.dispatch,
+                delay=delay_ms,
+            )
+        )
+        return self._claims.send_round(delivery, delay_ms=delay_ms)
 
     def _park(self, delivery: Delivered) -> Answer | None:
         message = delivery.job

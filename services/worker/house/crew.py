@@ -157,7 +157,8 @@ class Crew(Worker):
     @property
     def intakers(self) -> list[Intaker]:
         """The consumer threads."""
-        return [thread for thread in self.consumers.values() if isinstance(thread, Intaker)]
+        threads = list(self.consumers.values())  # a copy: others look while it is being filled
+        return [thread for thread in threads if isinstance(thread, Intaker)]
 
     @property
     def silent_consumers(self) -> list[str]:
@@ -172,6 +173,16 @@ class Crew(Worker):
     def consuming(self) -> int:
         """How many AMQP queues are being consumed."""
         return len(self.consumers) - len(self.silent_consumers)
+
+    @property
+    def held(self) -> dict[str, tuple[str, ...]]:
+        """The jobs, by tenant, whose messages the broker counts as delivered to this worker."""
+        jobs: dict[str, list[str]] = {}
+        for thread in self.intakers:
+            consumer = thread.safe_consumer
+            for job in consumer.unsettled if consumer is not None and consumer.connected else ():
+                jobs.setdefault(job.options.tenant, []).append(job.job)
+        return {tenant: tuple(names) for tenant, names in jobs.items()}
 
     @property
     def busy(self) -> int:

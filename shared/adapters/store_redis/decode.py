@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text
-from shared.contracts import answers
+from shared.contracts import answers, overdue
 from shared.contracts import operations as ops
-from shared.contracts import overdue
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State

@@ -17,6 +17,8 @@ CARD = WorkerCard(
     id="w1", host="h", pid=1, slots=2, busy=0, queues=("default",), types=("demo",), started_at=1
 )
 
+HELD = {"acme": ("job-1", "job-2")}
+
 
 class FakeRegistry:
     """Remembers; fails the first `failures` times."""
@@ -52,7 +54,7 @@ class FakeRegistry:
 
 
 def announcer(registry: FakeRegistry, intake: Intake, types: TypeWatch) -> Announcer:
-    return Announcer(registry, CARD, [entry()], types, intake, busy=lambda: 1)
+    return Announcer(registry, CARD, [entry()], types, intake, busy=lambda: 1, held=lambda: HELD)
 
 
 async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -> None:
@@ -67,6 +69,7 @@ async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -
     await eventually_async(announced)
     work.cancel()
     assert registry.cards[0].busy == 1
+    assert registry.cards[0].held == HELD
     assert not types.gone("other")
 
 

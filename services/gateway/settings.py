@@ -15,18 +15,18 @@ _STREAM: Final = frozenset({"ws", "wss"})
 class GatewaySettings(CommonSettings):
     """WAYMARK_<NAME> of each field; sizes in bytes."""
 
-    gateway_port: int = Field(default=8000, ge=0, le=65_535)
-    notifier_port: int = Field(default=8001, ge=0, le=65_535)
+    gateway_port: int = Field(default=8000, ge=0, le=65_535)  # where it listens
+    notifier_port: int = Field(default=8001, ge=0, le=65_535)  # for links, without a stream_url
     url: str = ""  # the gateway as clients reach it; links start with it
     stream_url: str = ""  # the notifier's stream as browsers reach it: ws(s)://…/v1/stream
     token_secret: SecretStr = Field(min_length=32)  # signs browser tokens; the notifier's too
-    keys_file: Path | None = None
+    keys_file: Path | None = None  # JSON: the hashes of API keys, with tenant and scopes
     origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
 
-    body_limit: int = Field(default=1024 * 1024, ge=1024)
-    payload_limit: int = Field(default=256 * 1024, ge=64)
-    max_labels: int = Field(default=16, ge=0)
-    max_concurrent_requests: int = Field(default=1000, ge=1)
+    body_limit: int = Field(default=1024 * 1024, ge=1024)  # bytes; above it 413
+    payload_limit: int = Field(default=256 * 1024, ge=64)  # bytes; above it 413
+    max_labels: int = Field(default=16, ge=0)  # of one job
+    max_concurrent_requests: int = Field(default=1000, ge=1)  # above it 503, probes excepted
 
     @field_validator("url")
     @classmethod

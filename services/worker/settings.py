@@ -19,14 +19,14 @@ def _default_slots() -> int:
 class WorkerSettings(CommonSettings):
     """WAYMARK_SLOTS, WAYMARK_QUEUES, WAYMARK_JOBS …; lists are separated by commas."""
 
-    slots: int = Field(default_factory=_default_slots, ge=1)
+    slots: int = Field(default_factory=_default_slots, ge=1)  # jobs at once; one a CPU, 2 at least
     queues: Annotated[tuple[str, ...], NoDecode] = ()  # none: all that the loaded types name
     jobs: Annotated[tuple[str, ...], NoDecode] = ()  # modules beside our own
-    drain_seconds: float = Field(default=30.0, ge=0)
-    heartbeat_ms: int = Field(default=5_000, ge=100)
-    worker_port: int = Field(default=8002, ge=0, le=65_535)
+    drain_seconds: float = Field(default=30.0, ge=0)  # what runs gets so long to end at a stop
+    heartbeat_ms: int = Field(default=5_000, ge=100)  # how often leases are renewed
+    worker_port: int = Field(default=8002, ge=0, le=65_535)  # probes and metrics
     cancel_grace_seconds: float = Field(default=10.0, ge=0)  # where the canceller names none
-    unknown_type_seconds: float = Field(default=600.0, gt=0)
+    unknown_type_seconds: float = Field(default=600.0, gt=0)  # then a type nobody knows is dead
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:

@@ -17,33 +17,33 @@ class State(StrEnum):
 
     SCHEDULED = "scheduled"  # its run_at is ahead
     BLOCKED = "blocked"  # waits for other jobs; reserved for graphs of jobs
-    QUEUED = "queued"
-    RUNNING = "running"
+    QUEUED = "queued"  # waits for a worker
+    RUNNING = "running"  # an attempt has the lease
     RETRYING = "retrying"  # waits out a back-off
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    SUCCEEDED = "succeeded"  # its handler returned, the result is kept
+    FAILED = "failed"  # no attempt follows until somebody redrives it
+    CANCELLED = "cancelled"  # somebody called it off
     EXPIRED = "expired"  # its expires_at passed before its first start
 
 
 class Event(StrEnum):
     """What can happen to a job, in the past tense."""
 
-    SUBMITTED = "submitted"
+    SUBMITTED = "submitted"  # to run as soon as a worker is free
     POSTPONED = "postponed"  # submitted with its run_at ahead
     REBUILT = "rebuilt"  # the store forgot the record; a message brought it back
     REASSERTED = "reasserted"  # the store forgot the record; whoever runs the job brought it back
-    UNBLOCKED = "unblocked"
-    DUE = "due"
-    STARTED = "started"
-    SUCCEEDED = "succeeded"
+    UNBLOCKED = "unblocked"  # the jobs it waited for have ended
+    DUE = "due"  # its run_at or the end of its back-off has come
+    STARTED = "started"  # a worker claimed it
+    SUCCEEDED = "succeeded"  # the handler returned
     ERRED = "erred"  # the attempt failed and another one follows
     GAVE_UP = "gave_up"  # no attempt follows
     LOST = "lost"  # the lease ran out: worker or machine died
     RELEASED = "released"  # handed back unharmed, by a deploy
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    REDRIVEN = "redriven"
+    CANCELLED = "cancelled"  # it was called off before its start, or stopped
+    EXPIRED = "expired"  # its expires_at passed before its first start
+    REDRIVEN = "redriven"  # a dead letter gets a new life
 
 
 _NO_RECORD: Final = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.local.service import REPO
 from tests.faults.stage import Stage
 
 
@@ -41,10 +42,9 @@ def new_stage(nodes_folder: Path) -> Iterator[Callable[..., Stage]]:
     """Call it for a started stage of this test's own: `new_stage(code=…, WAYMARK_…="…")`."""
     stages: list[Stage] = []
 
-    def start_one(*, code: Path | None = None, workers: int = 1, **settings: str) -> Stage:
+    def start_one(*, code: Path = REPO, workers: int = 1, **settings: str) -> Stage:
         folder = Path(tempfile.mkdtemp(prefix="stage-", dir=nodes_folder))
-        where = {} if code is None else {"code": code}
-        stages.append(Stage(folder, workers=workers, **where, **settings))
+        stages.append(Stage(folder, code=code, workers=workers, **settings))
         stages[-1].house.start()
         return stages[-1]
 

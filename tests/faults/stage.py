@@ -68,7 +68,7 @@ class Stage:
             service.thaw()
             service.launch()
         for service in self.house.services:
-            eventually(lambda service=service: service.is_ready, within=60.0)
+            service.wait_ready()
 
     @asynccontextmanager
     async def client(self, tenant: str = TENANT) -> AsyncIterator[httpx.AsyncClient]:

@@ -14,6 +14,9 @@ from tests.faults.witness import Run
 
 RECOVERY_SECONDS = 20.0
 LEASE_SECONDS = 15.0
+# The broker goes on handing messages to a frozen consumer until two heartbeats of 10 s are missing.
+UNNOTICED_SECONDS = 40.0
+DRAIN_SECONDS = 5.0  # what the stage's workers are told
 
 
 async def test_w1_a_killed_slot_costs_one_attempt_and_its_job_runs_again_within_2_s(
@@ -103,7 +106,8 @@ async def test_w2_a_worker_frozen_for_twice_its_lease_never_runs_beside_its_succ
     await asyncio.sleep(max(0.0, began + 2 * LEASE_SECONDS - time.monotonic()))
     stage.house.service(victim).thaw()
 
-    assert all(run.started - began < RECOVERY_SECONDS for run in again)
+    waits = [run.started - began for run in again]
+    assert max(waits) < UNNOTICED_SECONDS, waits
     assert await stage.verdict(http, jobs, within=90) == []
     for run in frozen:
         stood_still = next(r for r in stage.witness.runs(run.job) if r.run == run.run)
@@ -196,13 +200,15 @@ async def test_w9_a_deploy_hands_back_what_runs_without_charging_and_without_a_d
     for job in [*short, *long]:
         await stage.run_of(job)
     told = time.monotonic()
-    await asyncio.gather(
-        *(asyncio.to_thread(stage.house.service(name).restart) for name in BOTH_WORKERS)
+    went = await asyncio.gather(
+        *(asyncio.to_thread(stage.house.service(name).stop, 30) for name in BOTH_WORKERS)
     )
     took = time.monotonic() - told
+    await asyncio.to_thread(stage.heal)
 
     assert await stage.verdict(http, [*short, *long, *waiting]) == []
-    assert took < 5 + 15
+    assert went == [True, True]
+    assert took < DRAIN_SECONDS + 3
     for job in [*short, *long, *waiting]:
         assert (await stage.gateway.read(http, job))["attempt"] == 1
     assert all(len(stage.witness.runs(job)) == 1 for job in short)

@@ -37,6 +37,7 @@ class Pen:
             "job": attempt.job_id,
             "attempt": attempt.attempt,
             "run": self._run,
+            "key": attempt.idempotency_key,
             "pid": os.getpid(),
             "at": time.clock_gettime(time.CLOCK_MONOTONIC),
         }
@@ -60,11 +61,13 @@ class Pen:
 
 @job("witness.act", retries=4, min_backoff="0.2s", max_backoff="1s")
 def act(
+    *,
     seconds: float = 0.1,
     fail_times: int = 0,
     crash_times: int = 0,
-    refuse: bool = False,  # noqa: FBT001, FBT002 - payloads come by name
+    refuse: bool = False,
     allocate_mb: int = 0,
+    note: str = "",
 ) -> int:
     """Run for a while; the first attempts crash, the next ones fail."""
     pen = Pen()
@@ -80,7 +83,7 @@ def act(
         raise OrderedError
     pen.write("end")
     pen.close()
-    return attempt + len(ballast) // (max(1, allocate_mb) * MEGABYTE * 2)
+    return len(ballast) + len(note)
 
 
 @job("witness.deaf", retries=0)
@@ -103,12 +106,9 @@ def stuck(how: str) -> None:
     """Outstay both limits in Python, in C, or with a family."""
     pen = Pen()
     pen.write("start")
-    family = None
     if how == "family":
         ticking = "import sys; from tests.faults.witness_jobs import haunt; haunt(*sys.argv[1:])"
-        family = subprocess.Popen(
-            [sys.executable, "-c", ticking, current().job_id], start_new_session=True
-        )
+        subprocess.Popen([sys.executable, "-c", ticking, current().job_id], start_new_session=True)
     while True:
         try:
             if how == "sleep":
@@ -119,7 +119,6 @@ def stuck(how: str) -> None:
             pen.tick(60, obedient=False)
         except SoftTimeLimit:
             pen.write("soft")
-    _ = family
 
 
 def haunt(job_id: str) -> None:

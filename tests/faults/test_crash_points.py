@@ -1,0 +1,139 @@
+"""G1, W6, W7: the process dies before and after each step that moves a job; all of it heals."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.eventually import eventually
+from tests.faults.sabotage import ARMED_VARIABLE, copy_with_crash_points
+from tests.faults.stage import Stage
+
+# Short leases: what dies with its lease is taken over within seconds.
+LEASE = {"WAYMARK_LEASE_MS": "6000", "WAYMARK_HEARTBEAT_MS": "1000"}
+RECONCILED_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A step at which a service dies, and the job that takes it there."""
+
+    service: str
+    step: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.step}"
+
+    @property
+    def name(self) -> str:
+        """The step, and what kind of job takes the service there."""
+        return " ".join([str(self), *self.payload, *self.extra])
+
+
+FLAKY = {"fail_times": 1}
+LATER = {"delay_seconds": 0.6}
+REFUSED = {"refuse": True}
+CRASHING = {"crash_times": 1}
+POINTS = [
+    *(Point("gateway", f"{when} Submit") for when in ("before", "after")),
+    *(Point("gateway", f"{when} publish") for when in ("before", "after")),
+    *(Point("gateway", f"{when} Confirm") for when in ("before", "after")),
+    *(Point("gateway", f"{when} publish_later", {}, LATER) for when in ("before", "after")),
+    *(Point("gateway", f"{when} Archive", REFUSED) for when in ("before", "after")),
+    *(Point("worker", f"{when} Claim") for when in ("before", "after")),
+    *(Point("worker", f"{when} Heartbeat", {"seconds": 2}) for when in ("before", "after")),
+    *(Point("worker", f"{when} Succeed") for when in ("before", "after")),
+    Point("worker", "before Retry", FLAKY),
+    Point("worker", "after Retry that publishes", FLAKY),
+    *(Point("worker", f"{when} publish_later", FLAKY) for when in ("before", "after")),
+    Point("worker", "before Retry", CRASHING),
+    *(Point("worker", f"{when} Fail", REFUSED) for when in ("before", "after")),
+]
+
+
+class Arming:
+    """The stage whose code has crash points, and the file that arms one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._armed = folder / "armed"
+        code = copy_with_crash_points(folder / "code")
+        settings = {ARMED_VARIABLE: str(self._armed), **LEASE}
+        self.stage = Stage(folder / "house", code=code, workers=1, **settings)
+
+    def arm(self, step: str) -> None:
+        draft = self._armed.with_suffix(".draft")
+        draft.write_text(step)
+        draft.rename(self._armed)
+
+    def disarm(self) -> None:
+        self._armed.unlink(missing_ok=True)
+
+    def wait_dead(self, service: str) -> None:
+        """Wait until the armed step was reached and the process is gone."""
+        eventually(lambda: not self._armed.exists(), within=20)
+        eventually(lambda: not self.stage.house.service(service).is_running, within=5)
+
+
+@pytest.fixture(scope="module")
+def arming(nodes_folder: Path) -> Iterator[Arming]:
+    built = Arming(Path(tempfile.mkdtemp(prefix="arming-", dir=nodes_folder)))
+    try:
+        built.stage.house.start()
+        yield built
+    finally:
+        built.stage.house.kill()
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda p: p.name)
+async def test_a_crash_at_a_step_is_healed_within_30_s_and_makes_no_second_job(
+    arming: Arming, point: Point
+) -> None:
+    stage = arming.stage
+    stage.heal()
+    arming.arm(str(point))
+    try:
+        async with stage.client() as http:
+            body = {"type": "witness.act", "payload": point.payload, **point.extra}
+            key = f"crash-{time.monotonic_ns()}"
+            asked = asyncio.create_task(stage.gateway.submit(http, body, key=key, within=40))
+            await asyncio.to_thread(arming.wait_dead, point.service)
+            began = time.monotonic()
+            await asyncio.to_thread(stage.house.service(point.service).start)
+            job = (await asked)["id"]
+            again = await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": f'"{key}"'})
+            assert again.json()["id"] == job
+            assert await _ended(http, stage, job) - began < RECONCILED_SECONDS
+            assert await stage.verdict(http, [job]) == []
+            assert len(stage.witness.runs(job)) <= 2
+    finally:
+        arming.disarm()
+
+
+async def _ended(http: httpx.AsyncClient, stage: Stage, job: str) -> float:
+    await stage.gateway.settle(http, [job], within=RECONCILED_SECONDS + 10)
+    return time.monotonic()
+
+
+async def test_w7_what_honours_the_idempotency_key_happens_once_though_its_job_runs_twice(
+    arming: Arming,
+) -> None:
+    arming.stage.heal()
+    arming.arm("worker before Succeed")
+    async with arming.stage.client() as http:
+        job = await arming.stage.submit(http)
+        await asyncio.to_thread(arming.wait_dead, "worker")
+        await asyncio.to_thread(arming.stage.heal)
+
+        assert await arming.stage.verdict(http, [job]) == []
+    effects = [line for line in arming.stage.witness.lines() if line["job"] == job]
+    runs = arming.stage.witness.runs(job)
+    assert [run.ended for run in runs] == [True, True]
+    assert {line["key"] for line in effects if line["kind"] == "end"} == {job}

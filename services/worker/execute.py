@@ -32,11 +32,12 @@ from shared.contracts.catalog import CatalogEntry
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop
 from shared.ports import JobStore
+from shared.runtime.pacing import pause_thread
 
 log = structlog.get_logger()
 
 RESULT_BYTES_MAX: Final = 256 * 1024  # DESIGN, 5: limits
-
+REFUSED_SECONDS: Final = 2.0  # before what no process could be had for is given back: no hot loop
 
 NEVER_STARTED: Final = Ended(
     event=Died(signal=None, exit_code=None, peak_rss=0, refused=True),
@@ -69,6 +70,7 @@ class Tools:
     types: Mapping[str, CatalogEntry]
     monotonic: Callable[[], float]
     uniform: Callable[[float, float], float] = random.uniform
+    pause: Callable[[float], None] = pause_thread
 
 
 class Executor:
@@ -86,9 +88,9 @@ class Executor:
                 end, and the broker redelivers.
         """
         tools = self._tools
-        if not delivery.alive:
-            return Answer.HOLD
-        if tools.intake.draining or tools.broken.is_set() or not tools.slots.alive:
+        if tools.broken.is_set() or not tools.slots.alive or not delivery.alive:
+            return Answer.HOLD  # given back now, it would be delivered here again, and again
+        if tools.intake.draining:
             return Answer.REQUEUE
         entry = tools.types.get(delivery.job.type)
         if entry is None or delivery.job.options.type_version > entry.version:
@@ -106,6 +108,8 @@ class Executor:
         started = tools.monotonic()
         teller = Teller(tools.store, attempt, monotonic=tools.monotonic)
         ended = self._watch(attempt, entry, teller, started)
+        if isinstance(ended.event, Died) and ended.event.refused and not tools.broken.is_set():
+            tools.pause(REFUSED_SECONDS)
         if teller.unsaved is not None:
             tools.stubborn.ask(teller.unsaved, give_up=lambda: tools.intake.leaving)
         end = self._conclude(ended, attempt, entry, teller)

@@ -154,5 +154,6 @@ class Bench:
                 types={self.entry.type: self.entry},
                 monotonic=self.clock.monotonic,
                 uniform=lambda _low, high: high,
+                pause=self._pause,
             )
         )

@@ -10,7 +10,7 @@ from typing import Final
 import jsonschema_rs
 import structlog
 
-from services.gateway.refusals import EmptyCatalogue, Fault, Invalid, TypeNotFound, UnknownType
+from services.gateway.refusals import EmptyCatalogue, Fault, TypeNotFound, UnknownType
 from services.gateway.requests.fields import pointer
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
@@ -81,16 +81,13 @@ class Catalogue:
             )
         return self._seen.types[name]
 
-    async def check_queue(self, name: str) -> None:
-        """Let pass only a queue that a worker serves.
-
-        Raises:
-            Invalid: nobody has declared it.
-        """
+    async def queue_faults(self, name: str) -> list[Fault]:
+        """Return a fault when no worker has declared this queue."""
         if name not in self._seen.queues:
             await self._look_again(not_within=SECOND_LOOK_SECONDS)
-        if name not in self._seen.queues:
-            raise Invalid(errors=[Fault("No worker has declared this queue.", pointer("queue"))])
+        if name in self._seen.queues:
+            return []
+        return [Fault("No worker has declared this queue.", pointer("queue"))]
 
     async def browse(self) -> Sequence[JobType]:
         """Return every type, by name."""
@@ -124,23 +121,16 @@ class Catalogue:
             self._seen = _see(self._seen, entries, workers, at=time.monotonic())
 
 
-def check_payload(job_type: JobType, payload: Mapping[str, object]) -> None:
-    """Let pass only a payload that fits the schema of its type.
-
-    Raises:
-        Invalid: with a JSON pointer into the body for each fault.
-    """
+def payload_faults(job_type: JobType, payload: Mapping[str, object]) -> list[Fault]:
+    """Return where a payload does not fit the schema of its type: a JSON pointer for each fault."""
     if job_type.check.is_valid(payload):
-        return
+        return []
     faults: list[Fault] = []
     for error in job_type.check.iter_errors(payload):
         faults.extend(_faults(error))
         if len(faults) >= MAX_FAULTS:
             break
-    raise Invalid(
-        f"The payload does not fit {job_type.entry.type}: errors points to each fault.",
-        errors=faults[:MAX_FAULTS],
-    )
+    return faults[:MAX_FAULTS]
 
 
 def _faults(error: jsonschema_rs.ValidationError) -> Iterator[Fault]:

@@ -6,16 +6,25 @@ written with is published by the sweeper, whatever becomes of this process.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
 import uuid_utils
 
-from services.gateway.catalogue import Catalogue, JobType, check_payload
+from services.gateway.catalogue import Catalogue, JobType, payload_faults
 from services.gateway.credentials import Caller
 from services.gateway.metrics import Metrics
-from services.gateway.refusals import InFlight, KeyReused, Unavailable
-from services.gateway.requests.jobs import JobRequest
+from services.gateway.refusals import (
+    EmptyCatalogue,
+    Fault,
+    InFlight,
+    Invalid,
+    KeyReused,
+    Unavailable,
+    UnknownType,
+)
+from services.gateway.requests.jobs import TYPE, JobRequest
 from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
@@ -62,10 +71,24 @@ class Submission:
             Refusal: an unknown type or queue, a payload that does not fit, an empty catalogue.
         """
         job_type = await self._catalogue.find(request.type)
+        faults = payload_faults(job_type, request.payload)
         if request.queue is not None:
-            await self._catalogue.check_queue(request.queue)
-        check_payload(job_type, request.payload)
+            faults += await self._catalogue.queue_faults(request.queue)
+        if faults:
+            raise Invalid(
+                f"This does not fit {request.type}: `errors` points to each fault.", errors=faults
+            )
         return _operation(request, payload, job_type, caller, traceparent)
+
+    async def also_wrong(self, body: object) -> Sequence[Fault]:
+        """Return what the catalogue has against a body whose other members are at fault already."""
+        match body:
+            case {"type": str(name), "payload": dict(payload)} if TYPE.fullmatch(name):
+                try:
+                    return payload_faults(await self._catalogue.find(name), payload)
+                except (UnknownType, EmptyCatalogue) as refusal:
+                    return refusal.errors
+        return ()
 
     async def accept(self, operation: Submit, key: IdempotencyKey | None) -> Accepted:
         """Put a job on record and into the broker, or say honestly that it is not safe.

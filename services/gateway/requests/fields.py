@@ -47,9 +47,9 @@ class Fields:
             return None
         return self._apply(name, rule)
 
-    def fault(self, name: str, detail: str) -> None:
-        """Note a fault of the member `name`."""
-        self.faults.append(Fault(detail, pointer(name)))
+    def fault(self, name: str, detail: str, *within: str) -> None:
+        """Note a fault of the member `name`, or of what is at the path `within` it."""
+        self.faults.append(Fault(detail, pointer(name, *within)))
 
     def finish(self) -> None:
         """Say what was wrong, members that nobody asked for included.

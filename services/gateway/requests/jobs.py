@@ -12,9 +12,7 @@ import msgspec
 
 from services.gateway.refusals import NotJson, PayloadTooLarge
 from services.gateway.requests.fields import (
-    Broken,
     Fields,
-    Rule,
     a_moment,
     a_name,
     a_whole_number,
@@ -68,7 +66,7 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
     delay = fields.optional("delay_seconds", _delay)
     run_at = fields.optional("run_at", a_moment)
     expires_at = fields.optional("expires_at", a_moment)
-    labels = fields.optional("labels", _labels(max_labels))
+    labels = _labels(fields, most=max_labels)
     max_attempts = fields.optional("max_attempts", _attempts)
     if delay is not None and run_at is not None:
         fields.fault("run_at", "Give delay_seconds or run_at, not both.")
@@ -83,7 +81,7 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
         delay=delay,
         run_at=run_at,
         expires_at=expires_at,
-        labels=labels or {},
+        labels=labels,
         max_attempts=max_attempts,
     )
 
@@ -111,18 +109,18 @@ def payload_text(body: bytes, *, limit: int) -> str:
     return text.decode()
 
 
-def _labels(most: int) -> Rule[dict[str, str]]:
-    def rule(value: object) -> dict[str, str]:
-        labels = an_object(value)
-        if len(labels) > most:
-            raise Broken(f"There may be at most {most} labels.")
-        kept: dict[str, str] = {}
-        for name, text in labels.items():
-            if not LABEL.fullmatch(name):
-                raise Broken(f"The label name {name[:64]!r} must match {LABEL.pattern}.")
-            if not isinstance(text, str) or len(text) > MAX_LABEL_VALUE:
-                raise Broken(f"The label {name} must be a string up to {MAX_LABEL_VALUE}.")
-            kept[name] = text
+def _labels(fields: Fields, *, most: int) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    labels = fields.optional("labels", an_object) or {}
+    if len(labels) > most:
+        fields.fault("labels", f"There may be at most {most} labels.")
         return kept
-
-    return rule
+    for name, text in labels.items():
+        if not LABEL.fullmatch(name):
+            fields.fault("labels", f"The name of a label must match {LABEL.pattern}.", name)
+        elif not isinstance(text, str) or len(text) > MAX_LABEL_VALUE:
+            fault = f"This must be a string of at most {MAX_LABEL_VALUE} characters."
+            fields.fault("labels", fault, name)
+        else:
+            kept[name] = text
+    return kept

@@ -14,7 +14,7 @@ from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
-from services.gateway.refusals import Refusal
+from services.gateway.refusals import Invalid, Refusal
 from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
 from services.gateway.requests.idempotency import HEADER, idempotency_key
@@ -110,7 +110,11 @@ async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
     check_json_headers(headers)
     body = await read_body(request.stream(), headers, limit=parts.limits.body)
     parsed = parse_json(body)
-    wanted = parse_job_request(parsed, max_labels=parts.limits.labels, now_ms=_now_ms())
+    try:
+        wanted = parse_job_request(parsed, max_labels=parts.limits.labels, now_ms=_now_ms())
+    except Invalid as invalid:
+        more = await parts.submission.also_wrong(parsed)
+        raise Invalid(errors=[*invalid.errors, *more]) from invalid
     payload = payload_text(body, limit=parts.limits.payload)
     key = idempotency_key(headers.get(HEADER), parsed, tenant=caller.tenant, route=_ROUTE)
     operation = await parts.submission.plan(

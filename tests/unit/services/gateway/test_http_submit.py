@@ -166,6 +166,26 @@ async def test_each_fault_of_a_payload_has_its_pointer(gateway: FakeGateway) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("rest", "also"),
+    [
+        ({"queue": "nope"}, "/queue"),
+        ({"priority": 99}, "/priority"),
+        ({"labels": {"a b": "c"}}, "/labels/a b"),
+        ({"colour": "red"}, "/colour"),
+    ],
+)
+async def test_faults_of_the_request_do_not_hide_those_of_its_payload(
+    gateway: FakeGateway, rest: dict[str, object], also: str
+) -> None:
+    answer = await gateway.submit({"type": "demo.steps", "payload": {"steps": "x"}, **rest})
+    unknown = await gateway.submit({"type": "demo.stpes", "payload": {}, "priority": 99})
+
+    assert answer.status_code == unknown.status_code == 422
+    assert sorted(pointers(answer)) == sorted([also, "/payload/steps"])
+    assert pointers(unknown) == ["/priority", "/type"]
+
+
 async def test_an_unknown_type_gets_the_nearest_names(gateway: FakeGateway) -> None:
     answer = await gateway.submit({"type": "demo.stpes", "payload": {}})
 

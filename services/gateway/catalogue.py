@@ -11,7 +11,7 @@ import jsonschema_rs
 import structlog
 
 from services.gateway.refusals import EmptyCatalogue, Fault, TypeNotFound, UnknownType
-from services.gateway.requests.fields import pointer
+from services.gateway.requests.fields import MAX_FAULTS, pointer
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry
@@ -19,7 +19,6 @@ from shared.runtime.pacing import pause
 
 REFRESH_SECONDS: Final = 2.0
 SECOND_LOOK_SECONDS: Final = 0.5  # an unknown name makes us look again, at most this often
-MAX_FAULTS: Final = 50
 MAX_DETAIL: Final = 300  # characters; a message quotes the offending value
 _SUGGESTIONS: Final = 3
 

@@ -3,10 +3,12 @@
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from services.gateway.refusals import Fault, Invalid
 from services.gateway.times import parse_rfc3339
+
+MAX_FAULTS: Final = 50  # of one answer: a body of a megabyte has room for 100,000
 
 Value = TypeVar("Value")
 Rule = Callable[[object], Value]
@@ -62,7 +64,7 @@ class Fields:
                 if name not in self._asked:
                     self.fault(name, "This field is not known.")
         if self.faults:
-            raise Invalid(errors=self.faults)
+            raise Invalid(errors=self.faults[:MAX_FAULTS])
 
     def _apply(self, name: str, rule: Rule[Value]) -> Value | None:
         try:

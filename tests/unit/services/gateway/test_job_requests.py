@@ -90,6 +90,10 @@ def test_a_field_that_breaks_its_rule_is_pointed_to(name: str, value: object) ->
     assert faults(ask(**{name: value})) == [f"/{name}"]
 
 
+def test_an_answer_names_fifty_faults_at_most() -> None:
+    assert len(faults(ask(**{f"x{number}": 1 for number in range(1000)}))) == 50
+
+
 def test_each_label_that_breaks_its_rule_is_pointed_to() -> None:
     assert faults(ask(labels={"a": 1, "b/c d": "e"})) == ["/labels/a", "/labels/b~1c d"]
     assert faults(ask(labels={"a": "x" * 257, "b": "fine"})) == ["/labels/a"]

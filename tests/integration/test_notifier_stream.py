@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from shared.adapters.store_redis import AsyncRedisStore
 from tests.eventually import eventually_async
+from tests.fakes.stream import Client
 from tests.following import greet, hear, open_stream, say
 from tests.moving_jobs import MovingJob
 from tests.nodes import Redis
@@ -274,3 +275,39 @@ def test_a_missing_setting_is_one_clear_line() -> None:
 
     assert ended.returncode == 2
     assert ended.stderr == "waymark: WAYMARK_TOKEN_SECRET: Field required\n"
+
+
+async def test_subscribing_at_any_moment_of_a_fast_job_shows_each_step_once(
+    redis_url: str, store: AsyncRedisStore, start_notifier: StartNotifier
+) -> None:
+    notifier = start_notifier(redis_url)
+    jobs = [MovingJob(store) for _ in range(60)]
+    for job in jobs:
+        await job.submit()
+    clients = {job.id: Client() for job in jobs}
+
+    async def live_fast(job: MovingJob) -> None:
+        await job.start()
+        await job.report()
+        await job.fail_once()
+        await job.start()
+        await job.succeed()
+
+    async def subscribe_late(stream: ClientConnection, job: MovingJob, after: float) -> None:
+        await asyncio.sleep(after)
+        await say(stream, type="subscribe", id=job.id, subscriptions=[{"job": job.id}])
+
+    async with open_stream(notifier.url) as stream, asyncio.TaskGroup() as tasks:
+        await greet(stream, token_for(clients))
+        for number, job in enumerate(jobs):
+            tasks.create_task(live_fast(job))
+            tasks.create_task(subscribe_late(stream, job, number * 0.002))
+        while not all(client.step == 5 for client in clients.values()):
+            message = await hear(stream)
+            if message["type"] != "ok":
+                clients[message["job"]].gets(message)
+
+    assert [client.breaches for client in clients.values() if client.breaches] == []
+    assert {client.snapshots for client in clients.values()} == {1}
+    lives = {tuple(state for _, state in client.history) for client in clients.values()}
+    assert lives == {("queued", "running", "retrying", "running", "succeeded")}

@@ -25,13 +25,19 @@ class Witness:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._read = 0
+        self._lines: list[dict[str, Any]] = []
 
     def lines(self) -> list[dict[str, Any]]:
         """Every whole line so far."""
-        if not self.file.exists():
-            return []
-        text = self.file.read_text()
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        if self.file.exists():
+            with self.file.open("rb") as file:
+                file.seek(self._read)
+                fresh = file.read()
+            whole = fresh[: fresh.rfind(b"\n") + 1]
+            self._read += len(whole)
+            self._lines += [json.loads(line) for line in whole.splitlines()]
+        return self._lines
 
     def runs(self, job: str | None = None) -> list[Run]:
         """Every run (of one job), in the order of their starts."""

@@ -1,6 +1,7 @@
 """Who is calling, and what that allows."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from services.gateway.credentials import ApiKey, Caller, Scope, authenticate
 from services.gateway.keyring import KeyRing, parse_keys
 from services.gateway.refusals import BadHeader, Forbidden, TenantRequired, Unauthenticated
 from shared.contracts.errors import ExpiredToken, InvalidToken
-from shared.contracts.tokens import Grant, mint
+from shared.contracts.tokens import Grant, mint, verify
 from tests.eventually import eventually
 from tests.fakes.gateway import KEYS, TOKEN_SECRET, a_key, as_key
 
@@ -89,6 +90,15 @@ def test_a_token_that_is_not_ours_or_not_valid_any_more_is_refused() -> None:
         call(token(secret="another secret, long enough for HS256 to like it"))
     with pytest.raises(InvalidToken):
         call("Bearer eyJhbGciOiJub25lIn0.e30.")
+
+
+def test_a_token_from_a_machine_whose_clock_is_ahead_is_taken() -> None:
+    minted = int(time.time()) + 30
+    grant = Grant(tenant="dev", jobs=frozenset(), expires_at=minted + 60)
+
+    text = mint(grant, secret=TOKEN_SECRET, now=minted)
+
+    assert verify(text, secret=TOKEN_SECRET, now=minted - 30).tenant == "dev"
 
 
 def test_the_keys_file_is_read_again_when_it_changes(tmp_path: Path) -> None:

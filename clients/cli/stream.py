@@ -22,7 +22,8 @@ SUBPROTOCOL: Final = Subprotocol("waymark.v1")
 OPEN_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 35.0  # until the server's welcome says otherwise
 PATIENCE_SECONDS: Final = 60.0  # without any connection
-STORE_UNAVAILABLE: Final = "store-unavailable"  # the one refusal that passes by itself
+STORE_UNAVAILABLE: Final = "store-unavailable"  # passes by itself
+JOB_NOT_FOUND: Final = "job-not-found"  # may pass, for a job that was there
 LARGEST_FRAME: Final = 16 * 1024 * 1024
 _RETRY_STATUS: Final = (408, 429, 502, 503, 504)
 
@@ -77,6 +78,7 @@ class Stream:
         self._requests = 0
         self._attempt = 0
         self._heard_at = 0.0
+        self._missing_since = 0.0  # 0: it is there
 
     def news(self) -> Iterator[News]:
         """Yield what happens until the job has ended.
@@ -197,6 +199,7 @@ class Stream:
             case "live":
                 self._asked_again = False
                 self._attempt = 0
+                self._missing_since = 0.0
             case "auth_expiring":
                 self._refresh()
                 self._request(socket, type="auth", token=self._access.token)
@@ -210,9 +213,16 @@ class Stream:
 
     def _refused(self, frame: dict[str, Any]) -> None:
         text = plain(f"{frame.get('detail')} ({frame.get('code')})")
-        if frame.get("code") == STORE_UNAVAILABLE:
+        if frame.get("code") == STORE_UNAVAILABLE or self._may_come_back(frame):
             raise _LostError(text, Action.BACK_OFF)
         raise Stop(f"the stream refused: {text}", Exit.UNREACHABLE)
+
+    def _may_come_back(self, refusal: dict[str, Any]) -> bool:
+        # A store that was wiped learns of a job again from its message or its worker.
+        if refusal.get("code") != JOB_NOT_FOUND or self._view.step == 0:
+            return False
+        self._missing_since = self._missing_since or time.monotonic()
+        return time.monotonic() - self._missing_since < self._patience
 
     def _request(self, socket: ClientConnection, **members: object) -> None:
         self._requests += 1

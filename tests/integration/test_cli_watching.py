@@ -221,6 +221,23 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(house: FakeHouse) -> Non
     assert "The store does not answer. (store-unavailable); next try in" in done.stdout
 
 
+def test_a_job_that_a_wiped_store_forgot_is_waited_for(house: FakeHouse) -> None:
+    def wiped(socket: Socket) -> None:
+        assert "epoch" in socket.hello["subscriptions"][0]
+        socket.say(type="error", code="job-not-found", detail="There is no such job.")
+
+    house.talks = [
+        lambda socket: socket.snapshot(1),
+        wiped,
+        lambda socket: socket.snapshot(1, "succeeded", epoch="other"),
+    ]
+
+    done = waymark(house, "watch", JOB)
+
+    assert done.returncode == 0, done.stderr
+    assert "There is no such job. (job-not-found); next try in" in done.stdout
+
+
 def test_an_error_that_will_not_go_away_stops(house: FakeHouse) -> None:
     house.talks = [lambda socket: socket.say(type="error", code="forbidden", detail="Not yours.")]
 

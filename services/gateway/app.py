@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
 from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
-from services.gateway.routes import docs, jobs, probes, tokens, types
+from services.gateway.routes import campaigns, dead_letters, docs, jobs, probes, tokens, types
 from shared.contracts.errors import WaymarkError
 from shared.runtime.probes import Probe
 
@@ -55,6 +55,8 @@ def build_app(
         },
     )
     jobs.add_routes(app, parts)
+    dead_letters.add_routes(app, parts)
+    campaigns.add_routes(app, parts)
     tokens.add_routes(app, parts)
     types.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)

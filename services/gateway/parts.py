@@ -6,6 +6,7 @@ from services.gateway.access import TokenDesk
 from services.gateway.catalogue import Catalogue
 from services.gateway.gate import Gate
 from services.gateway.metrics import Metrics
+from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
@@ -30,6 +31,7 @@ class Parts:
     store: AsyncJobStore
     submission: Submission
     waiting: Waiting
+    redriving: Redriving
     catalogue: Catalogue
     renderer: Renderer
     desk: TokenDesk

@@ -104,6 +104,31 @@ class AlreadyFinal(Refusal):
     code = "job-already-final"
 
 
+class NothingToRedrive(Refusal):
+    """The job is no dead letter: there is nothing to redrive."""
+
+    code = "nothing-to-redrive"
+
+
+class CampaignNotFound(Refusal):
+    """There is no such campaign."""
+
+    code = "campaign-not-found"
+
+
+class CampaignOver(Refusal):
+    """The campaign has finished already."""
+
+    code = "campaign-over"
+
+
+class TooManyCampaigns(Refusal):
+    """Too many campaigns are running: wait for one to finish, or abort one."""
+
+    code = "too-many-campaigns"
+    retryable = True
+
+
 class InFlight(Refusal):
     """The first request with this Idempotency-Key is still under way."""
 

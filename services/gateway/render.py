@@ -8,7 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from services.gateway.times import maybe_rfc3339, rfc3339
-from shared.contracts.job import Attempt, JobRecord
+from shared.contracts.job import Attempt, Discarded, JobRecord
 from shared.contracts.lifecycle import State
 
 JSON: Final = "application/json"
@@ -23,6 +23,14 @@ class DeadLetterView(msgspec.Struct):
 
     since: str
     reason: str
+
+
+class DiscardedView(msgspec.Struct):
+    """When, by whom and why an operator gave a dead letter up for good."""
+
+    at: str
+    by: str
+    reason: str | None
 
 
 class AttemptView(msgspec.Struct):
@@ -80,6 +88,7 @@ class JobView(msgspec.Struct):
     retry_at: str | None
     cancel_requested_at: str | None
     dead_letter: DeadLetterView | None
+    discarded: DiscardedView | None
     redrives: int
     attempts: list[AttemptView]
     links: LinksView
@@ -151,6 +160,7 @@ class Renderer:
             )
             if record.dead_letter
             else None,
+            "discarded": _discarded(record.discarded),
             "redrives": record.redrives,
             "attempts": [_attempt(attempt, operator=operator) for attempt in record.attempts],
             "links": self.links(record.id),
@@ -201,6 +211,12 @@ def respond_json(
     return Response(
         _encode(document), status, {"cache-control": "no-store", **(headers or {})}, JSON
     )
+
+
+def _discarded(discarded: Discarded | None) -> DiscardedView | None:
+    if discarded is None:
+        return None
+    return DiscardedView(at=rfc3339(discarded.at), by=discarded.by, reason=discarded.reason)
 
 
 def _attempt(attempt: Attempt, *, operator: bool) -> AttemptView:

@@ -19,10 +19,13 @@ from services.gateway.gate import Gate
 from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.keyring import KeyRing
+from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
+from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
@@ -60,23 +63,26 @@ def build(settings: GatewaySettings) -> ASGIApp:
     identity = f"gateway-{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}"
     world = _world(settings, identity)
     metrics = Metrics()
+    letters = LetterMetrics(metrics.registry)
     ring = KeyRing(settings.keys_file)
     catalogue = Catalogue(registry=world.registry)
     pulse = StorePulse(world.store.ping)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
-    works = [catalogue.follow, pulse.follow, *(duty.keep for duty in duties)]
+    *sweeping, redriving = duties
+    redriver = _redriver(world, redriving, metrics, letters)
+    works = [catalogue.follow, pulse.follow, *(duty.keep for duty in duties), redriver.redrive]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with _running(
-            world, duties, [*works, *_housekeeping(settings, world, duties, metrics)]
+            world, duties, [*works, *_housekeeping(settings, world, sweeping, metrics)]
         ):
             log.info("gateway_started", identity=identity)
             yield
         log.info("gateway_stopped")
 
     return build_app(
-        _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics),
+        _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics, letters=letters),
         ready={
             "store": lambda: pulse.complaint,
             "broker": lambda: _of_the_broker(world.publisher.complaint),
@@ -92,7 +98,7 @@ def _of_the_broker(complaint: str | None) -> str | None:
     return complaint and f"RabbitMQ is away or blocked: {complaint}"
 
 
-DUTIES: Final = ("sweeper", "archivist")
+DUTIES: Final = ("sweeper", "archivist", "redriver")
 
 
 def _world(settings: GatewaySettings, identity: str) -> _World:
@@ -132,6 +138,17 @@ def _housekeeping(
     return [sweeper.tick, sweeper.sweep, archivist.archive]
 
 
+def _redriver(world: _World, duty: Duty, metrics: Metrics, letters: LetterMetrics) -> Redriver:
+    return Redriver(
+        store=world.store,
+        publisher=world.publisher,
+        registry=world.registry,
+        duty=duty,
+        metrics=metrics,
+        letters=letters,
+    )
+
+
 def _parts(
     settings: GatewaySettings,
     world: _World,
@@ -139,6 +156,7 @@ def _parts(
     catalogue: Catalogue,
     ring: KeyRing,
     metrics: Metrics,
+    letters: LetterMetrics,
 ) -> Parts:
     secret = settings.token_secret.get_secret_value()
     stream_url = settings.public_stream_url
@@ -148,6 +166,7 @@ def _parts(
         submission=Submission(
             store=world.store, publisher=world.publisher, catalogue=catalogue, metrics=metrics
         ),
+        redriving=Redriving(store=world.store, publisher=world.publisher, metrics=letters),
         waiting=Waiting(switchboard=world.switchboard, store=world.store),
         catalogue=catalogue,
         renderer=Renderer(settings.base_url, stream_url),

@@ -12,8 +12,10 @@ from services.gateway.app import build_app
 from services.gateway.catalogue import Catalogue
 from services.gateway.gate import Gate
 from services.gateway.keyring import KeyRing
+from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
+from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
@@ -70,6 +72,11 @@ class FakeGateway:
             store=store,
             submission=Submission(
                 store=store, publisher=self.publisher, catalogue=catalogue, metrics=self.metrics
+            ),
+            redriving=Redriving(
+                store=store,
+                publisher=self.publisher,
+                metrics=LetterMetrics(self.metrics.registry),
             ),
             waiting=Waiting(switchboard=self.switchboard, store=store),
             catalogue=catalogue,

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from services.gateway.access import MAX_JOBS
 from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
-from services.gateway.openapi import schemas
+from services.gateway.openapi import letter_schemas, schemas
 
 Extra = dict[str, Any]
 _CALLS: Final = ("get", "post", "put", "patch", "delete")
@@ -116,7 +116,7 @@ def _document(app: FastAPI) -> Extra:
         routes=app.routes,
     )
     components = document.setdefault("components", {})
-    components["schemas"] = schemas.named(max_token_jobs=MAX_JOBS)
+    components["schemas"] = schemas.named(max_token_jobs=MAX_JOBS) | letter_schemas.named()
     components["securitySchemes"] = {
         "apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "wm_<id>_<secret>"},
         "browserToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

@@ -141,6 +141,9 @@ def _job() -> dict[str, Schema]:
         "dead_letter": _maybe(
             _object({"since": _TIME, "reason": {"enum": [r.value for r in DeadLetterReason]}})
         ),
+        "discarded": _maybe(
+            _object({"at": _TIME, "by": _TEXT, "reason": {"type": ["string", "null"]}})
+        ),
         "redrives": _COUNT,
         "attempts": {"type": "array", "items": _attempt()},
         "links": _object({"self": _URI, "events": _URI, "stream": _URI, "cancel": _URI}),

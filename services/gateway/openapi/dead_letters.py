@@ -1,0 +1,59 @@
+"""What the API says of dead letters and of campaigns over them."""
+
+from typing import Any, Final
+
+from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
+from services.gateway.openapi.document import Extra, _answer, _operation
+from services.gateway.requests.dead_letters import OLDEST_SECONDS
+from shared.contracts.job import DeadLetterReason
+
+
+def _query(name: str, description: str, **schema: Any) -> Extra:  # noqa: ANN401 - JSON Schema
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+_AGE: Final = {"type": "number", "minimum": 0, "maximum": OLDEST_SECONDS}
+_PAGE: Final = (
+    _query("cursor", "`page.next` of the page before, with the same filter.", type="string"),
+    _query(
+        "limit",
+        "Of one page.",
+        type="integer",
+        minimum=1,
+        maximum=MAX_LIMIT,
+        default=DEFAULT_LIMIT,
+    ),
+)
+_FILTER: Final = (
+    _query("type", "The job's type.", type="string", minLength=1, maxLength=128),
+    _query("reason", "Why it waits.", enum=[reason.value for reason in DeadLetterReason]),
+    _query("error_code", "`error.code` of the job.", type="string", minLength=1, maxLength=128),
+    _query("older_than_seconds", "Dead for at least that long.", **_AGE),
+    _query("newer_than_seconds", "Dead for at most that long.", **_AGE),
+)
+
+RETRY_JOB: Final = _operation(
+    (202, _answer("Queued again, in a new life; in the broker.", "Job", "Location", "ETag")),
+    body="RetryRequest",
+    body_required=False,
+)
+LIST_LETTERS: Final = _operation(
+    (200, _answer("A page, those that failed last first.", "JobPage", "Link")),
+    parameters=(*_FILTER, *_PAGE),
+)
+_OUTLOOK: Final = (200, _answer("A dry run: what would be touched.", "CampaignOutlook"))
+REDRIVE: Final = _operation(
+    _OUTLOOK,
+    (202, _answer("The campaign runs.", "Campaign", "Location")),
+    body="CampaignRequest",
+)
+DISCARD: Final = _operation(
+    _OUTLOOK,
+    (202, _answer("The campaign runs.", "Campaign", "Location")),
+    body="CampaignRequest",
+)
+LIST_CAMPAIGNS: Final = _operation(
+    (200, _answer("A page, newest first.", "CampaignPage", "Link")), parameters=_PAGE
+)
+READ_CAMPAIGN: Final = _operation((200, _answer("The campaign.", "Campaign")))
+ABORT_CAMPAIGN: Final = _operation((200, _answer("It runs no more.", "Campaign")))

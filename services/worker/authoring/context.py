@@ -72,7 +72,11 @@ _of_process: list[Current] = [_PLAIN_CALL]
 
 
 def current() -> Current:
-    """Return the attempt under way, in any thread of its slot."""
+    """Return the attempt under way, in any thread of its slot.
+
+    With `isolation="thread"` a thread that the handler starts knows it only in a copy of its
+    context, as `asyncio.to_thread` makes one.
+    """
     return _of_thread.get() or _of_process[0]
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Final, ParamSpec, TypeVar
 
 import pydantic
@@ -18,6 +19,7 @@ R = TypeVar("R")
 Exceptions = Sequence[type[BaseException]]
 
 ISOLATIONS: Final = ("slot", "thread")
+DEFAULT_TIME_LIMIT: Final = "1h"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME: Final = 100
 _QUEUE: Final = re.compile(r"[a-z0-9-]{1,63}")
@@ -45,7 +47,7 @@ def job(
     min_backoff: Duration = "2s",
     max_backoff: Duration = "10m",
     soft_time_limit: Duration | None = None,
-    time_limit: Duration | None = "1h",
+    time_limit: Duration | EllipsisType | None = ...,
     queue: str = "default",
     isolation: str = "slot",
     version: int = 1,
@@ -62,7 +64,8 @@ def job(
         min_backoff: the first back-off, doubled with every attempt up to `max_backoff`.
         max_backoff: the longest back-off.
         soft_time_limit: when `SoftTimeLimit` is raised in the handler; None for never.
-        time_limit: when the attempt is killed; None for never.
+        time_limit: when the attempt is killed, as a rule after an hour; None for never. Nothing
+            kills a thread: there it is None, and naming another is refused.
         queue: which queue its jobs wait in, unless the submitter says otherwise.
         isolation: "slot" (a process of its own) or "thread" (soft limit only).
         version: raise it when older workers must not run the new payloads.
@@ -77,8 +80,10 @@ def job(
 
     def declare(handler: Callable[P, R]) -> Callable[P, R]:
         try:
-            limits = _limits(retries, min_backoff, max_backoff, soft_time_limit, time_limit)
             _check_names(name, queue, isolation)
+            _check_thread(isolation, time_limit, max_rss)
+            hard_limit = _hard_limit(isolation, time_limit)
+            limits = _limits(retries, min_backoff, max_backoff, soft_time_limit, hard_limit)
             _check_counts(version, max_jobs_per_child)
             signature = read_signature(handler)
             declared = JobType(
@@ -164,6 +169,24 @@ def _check_names(name: str, queue: str, isolation: str) -> None:
     _require(bool(_QUEUE.fullmatch(queue)), f"a queue name is 1-63 of a-z, 0-9, -, not {queue!r}")
     _require(queue not in RESERVED_QUEUE_NAMES, f"the queue name {queue!r} is reserved")
     _require(isolation in ISOLATIONS, f'isolation is "slot" or "thread", not {isolation!r}')
+
+
+def _check_thread(
+    isolation: str, time_limit: Duration | EllipsisType | None, max_rss: Size | None
+) -> None:
+    if isolation == "thread":
+        _require(
+            time_limit in {..., None},
+            "a thread cannot be killed, so isolation='thread' takes no time_limit: "
+            "use soft_time_limit, or isolation='slot'",
+        )
+        _require(max_rss is None, "a thread has no memory of its own: max_rss needs a slot")
+
+
+def _hard_limit(isolation: str, asked: Duration | EllipsisType | None) -> Duration | None:
+    if isinstance(asked, EllipsisType):
+        return None if isolation == "thread" else DEFAULT_TIME_LIMIT
+    return asked
 
 
 def _check_counts(version: int, max_jobs_per_child: int) -> None:

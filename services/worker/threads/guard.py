@@ -5,11 +5,13 @@
 - One guard serves one attempt and arms once in its life, under its lock, and only while the
   handler's own frames run: not while `depth` > 0 and not after `shut`.
 - Whoever enters our own code or leaves the handler takes the same lock and disarms what has not
-  struck yet. After `shut` nothing is armed and nothing can be, so neither the settling of this
-  attempt nor the thread's next one is ever hit.
-- A strike in the few instructions before such a disarm has hit the handler's last line: it comes
-  out of the call like any other. The lock is reentrant, and who has armed never takes it again,
-  so a strike between taking and releasing it blocks nobody.
+  struck yet; what has, took `pending` with it. After `shut` nothing is armed and nothing can be,
+  so neither the settling of this attempt nor the thread's next one is ever hit.
+- Python looks for an armed exception at calls and at jumps back: so there is none between taking
+  the lock and disarming, which is why those two lines are written out each time.
+- A strike in the few instructions before that lock has hit the handler's last line: it comes out
+  of the call like any other. The lock is reentrant, and who has armed never takes it again, so
+  even a strike that kept it from being released would block nobody.
 
 A call that blocks outside of Python is not interrupted: the exception waits until it returns.
 """
@@ -21,6 +23,8 @@ from collections.abc import Callable
 from services.worker.authoring.errors import Interruption
 from services.worker.slots.interrupts import REASONS, Guard
 
+_set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+
 
 class ThreadGuard(Guard):
     """Stands between one attempt and whoever interrupts it; built in the thread of the handler."""
@@ -30,7 +34,7 @@ class ThreadGuard(Guard):
         super().__init__(list)
         self._lock = threading.RLock()
         self._chance = threading.Lock()  # taken once and never given back
-        self._thread = threading.get_ident()
+        self._thread = ctypes.c_ulong(threading.get_ident())
         self._armed = False
 
     def interrupt(self, reason: str) -> None:
@@ -46,7 +50,7 @@ class ThreadGuard(Guard):
                 self._cancel_task()
                 return
             self._armed = True
-            _raise_in(self._thread, _strike(self._take))
+            _set_exception(self._thread, ctypes.py_object(_strike(self._take)))
 
     def open(self) -> None:
         """Begin: from here on an interruption may be raised.
@@ -62,13 +66,15 @@ class ThreadGuard(Guard):
         """End: nothing is raised any more."""
         with self._lock:
             self._open = False
-            self._disarm()
+            if self._armed:
+                _set_exception(self._thread, None)
 
     def enter(self) -> None:
         """Nothing is raised before `leave`."""
         with self._lock:
             self.depth += 1
-            self._disarm()
+            if self._armed:
+                _set_exception(self._thread, None)
 
     def leave(self) -> None:
         """Undo `enter`; `poll` comes next."""
@@ -82,7 +88,8 @@ class ThreadGuard(Guard):
             Interruption: once in an attempt.
         """
         with self._lock:
-            self._disarm()
+            if self._armed:
+                _set_exception(self._thread, None)
             due = self._open and self.pending is not None and self.depth == 0
         if due:
             raise self._take()
@@ -96,15 +103,10 @@ class ThreadGuard(Guard):
         finally:
             with self._lock:
                 self._stepping = False
-                self._disarm()
+                if self._armed:
+                    _set_exception(self._thread, None)
                 if self.pending is not None and self._cancel_task is not None:
                     self._cancel_task()
-
-    def _disarm(self) -> None:
-        # What has struck has taken `pending`; what has not is still there, for `poll`.
-        if self._armed:
-            self._armed = False
-            _raise_in(self._thread, None)
 
 
 def _strike(take: Callable[[], Interruption]) -> type[BaseException]:
@@ -115,8 +117,3 @@ def _strike(take: Callable[[], Interruption]) -> type[BaseException]:
             return take()
 
     return Strike
-
-
-def _raise_in(thread: int, what: type[BaseException] | None) -> None:
-    raised = None if what is None else ctypes.py_object(what)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)

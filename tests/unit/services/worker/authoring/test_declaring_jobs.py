@@ -111,6 +111,8 @@ def test_constraints_reach_the_schema() -> None:
         ({"queue": "No_Good"}, "a queue name is"),
         ({"queue": "dead"}, "reserved"),
         ({"isolation": "container"}, "isolation is"),
+        ({"isolation": "thread", "time_limit": "1h"}, "takes no time_limit: use soft_time_limit"),
+        ({"isolation": "thread", "max_rss": "1GiB"}, "max_rss needs a slot"),
         ({"retries": -1}, "retries is"),
         ({"version": 0}, "version is"),
         ({"max_jobs_per_child": 0}, "max_jobs_per_child is"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from services.gateway.access import LONGEST_TTL_SECONDS, SUBMIT_TTL_SECONDS
 from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
+from services.gateway.problems import STATUS
 from services.gateway.requests.jobs import (
     DEFAULT_PRIORITY,
     LABEL,
@@ -50,7 +51,8 @@ def named(*, max_token_jobs: int) -> dict[str, Schema]:
             {
                 "reason": {"type": ["string", "null"], "maxLength": LONGEST_REASON},
                 "grace_seconds": _seconds(LONGEST_GRACE_SECONDS),
-            }
+            },
+            example={"reason": "no longer needed", "grace_seconds": 5},
         ),
         "TokenRequest": _token_request(max_token_jobs),
         "Access": _object({"token": _TEXT, "expires_at": _TIME, "stream_url": _URI}),
@@ -85,6 +87,7 @@ def _job_request() -> Schema:
         },
         "type",
         "payload",
+        example={"type": "demo.steps", "payload": {"steps": 20, "seconds_per_step": 0.2}},
     )
 
 
@@ -100,7 +103,8 @@ def _token_request(most: int) -> Schema:
                 "maximum": LONGEST_TTL_SECONDS,
                 "default": SUBMIT_TTL_SECONDS,
             },
-        }
+        },
+        example={"jobs": ["0190a0a0-0000-7000-8000-000000000001"], "ttl_seconds": 600},
     )
 
 
@@ -194,7 +198,7 @@ def _error() -> Schema:
 
 def _problem() -> Schema:
     fault = _object({"detail": _TEXT, "pointer": {"type": "string", "format": "json-pointer"}})
-    return _object(
+    problem = _object(
         {
             "type": _TEXT,
             "title": _TEXT,
@@ -206,19 +210,40 @@ def _problem() -> Schema:
             "errors": {"type": "array", "items": fault},
         }
     )
+    problem["properties"] |= {
+        "did_you_mean": {"type": "array", "items": _TEXT},
+        "job_id": {**_TEXT, "description": "The record that exists although this went wrong."},
+        "withdrawn": {**_FLAG, "description": "That job was called off again: it will not run."},
+    }
+    faulty = {"detail": "This is required.", "pointer": "/payload/source"}
+    example = {
+        "type": "urn:waymark:problem:validation-failed",
+        "title": "Validation failed",
+        "status": 422,
+        "detail": "The payload does not fit csv.profile: errors points to each fault.",
+        "code": "validation-failed",
+        "request_id": "01a1fb83fbfa755fab224e3a99676b9c",
+        "retryable": False,
+        "errors": [faulty],
+    }
+    codes = {code: int(status) for code, status in STATUS.items()}
+    return {**problem, "examples": [example], "x-waymark-codes": codes}
 
 
 def _object(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _request(properties: dict[str, Schema], *required: str) -> Schema:
-    return {
+def _request(
+    properties: dict[str, Schema], *required: str, example: Schema | None = None
+) -> Schema:
+    schema = {
         "type": "object",
         "properties": properties,
         "required": list(required),
         "additionalProperties": False,
     }
+    return schema if example is None else {**schema, "examples": [example]}
 
 
 def _seconds(most: int) -> Schema:

@@ -1,4 +1,7 @@
-"""/docs: the OpenAPI document on one page of ours, without anything from elsewhere."""
+"""/docs: the OpenAPI document on one page of ours, without anything from elsewhere.
+
+The page reads /openapi.json and, with a key that its reader pastes, /v1/types.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -6,7 +9,8 @@ from typing import Final
 from fastapi import FastAPI, Response
 
 _CSP: Final = (
-    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    "default-src 'none'; connect-src 'self'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

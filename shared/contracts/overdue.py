@@ -28,12 +28,13 @@ class QueueNews:
 class FoundOverdue:
     """`publish`: new dispatches, in the outbox already; `more`: look again.
 
-    `handed`: of each AMQP queue with waiting jobs, when the newest message was enqueued that a
-    claim of this tenant has had in hand; 0: none.
+    `handed`: of each AMQP queue that had jobs, when the newest message was enqueued that a claim of
+    this tenant has had in hand; 0: none. `waiting`: those of them in which jobs wait.
     """
 
     publish: tuple[RunJob, ...]
     handed: Mapping[str, int]
+    waiting: frozenset[str]
     more: bool
 
 

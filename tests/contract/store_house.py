@@ -292,7 +292,7 @@ class House:
                 self.ready_at[work_queue(options.queue, options.priority)] = self.world.now
 
     def find_overdue(self, *, guesses: bool = False) -> None:
-        """Do what the sweeper does; one that guesses takes all queues for empty, nothing for held."""
+        """Do what the sweeper does; one that guesses takes all queues for empty."""
         self.look_at_queues()
         now, waits = self.world.now, self.world.index("waiting")
         news = tuple(

@@ -39,6 +39,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.faults_left = MOST_FAULTS
         self.snapshot: object | None = None
         self.progressed = 0
+        self.broker_broke = False
 
     # --- the usual
 
@@ -136,7 +137,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     # --- time and housekeeping
 
-    @rule(seconds=st.sampled_from([0, 1, 3, 6]), beats=st.booleans())
+    @rule(seconds=st.sampled_from([0, 1, 3, 6, 25]), beats=st.booleans())
     def time_passes(self, seconds: int, beats: bool) -> None:
         for second in range(seconds):
             self.house.tick()
@@ -146,11 +147,17 @@ class StoreMachine(RuleBasedStateMachine):
                     self.house.heartbeat(attempt)
         self.house.tick()
 
-    @rule(ticks=st.booleans(), limit=st.sampled_from([1, 100]))
-    def sweep(self, ticks: bool, limit: int) -> None:
+    @rule(
+        ticks=st.booleans(),
+        limit=st.sampled_from([1, 100]),
+        overdue=st.sampled_from(["", "", "looks", "guesses"]),
+    )
+    def sweep(self, ticks: bool, limit: int, overdue: str) -> None:
         if ticks:
             self.house.tick()
         self.house.sweep(limit)
+        if overdue:
+            self.house.find_overdue(guesses=overdue == "guesses")
 
     @rule(beats=st.booleans(), ghost=st.sampled_from([*["heartbeat"] * 4, *sorted(ENDS)]))
     def take_over(self, beats: bool, ghost: str) -> None:
@@ -171,42 +178,24 @@ class StoreMachine(RuleBasedStateMachine):
     def outage(self, ms: int, ticks: bool) -> None:
         """Nobody could tick or renew; the sweeper is the first to come back."""
         self.house.pass_time(ms)
-        self.sweep(ticks, 100)
+        self.sweep(ticks, 100, "")
 
     @precondition(lambda self: self.house.dead)
     @rule(which=any_number, by_broker=st.booleans())
     def archive(self, which: int, by_broker: bool) -> None:
         self.house.archive(pick(self.house.dead, which), by_broker=by_broker)
 
-    @rule()
-    def find_overdue(self) -> None:
-        self.house.find_overdue()
-
-    @rule(seconds=st.sampled_from([25, 50]))
-    def all_is_quiet_for_long(self, seconds: int) -> None:
-        for _ in range(seconds // 5):
-            self.time_passes(5, beats=True)
-        self.house.find_overdue()
-
     # --- what breaks
 
-    @precondition(lambda self: self.faults_left)
-    @rule()
-    def overdue_is_a_wrong_guess(self) -> None:
-        self.faults_left -= 1
-        self.house.find_overdue(guesses=True)
-
-    @precondition(lambda self: self.faults_left and self.house.broker)
-    @rule(which=any_number)
-    def a_message_is_lost(self, which: int) -> None:
-        self.faults_left -= 1
-        self.house.lose([pick(self.house.broker, which)])
-
-    @precondition(lambda self: self.faults_left)
-    @rule()
-    def broker_is_wiped(self) -> None:
-        self.faults_left -= 1
-        self.house.wipe_broker()
+    @precondition(lambda self: not self.broker_broke)
+    @rule(which=st.integers(-1, 23))
+    def broker_forgets(self, which: int) -> None:
+        """It loses one message; or all, and every connection."""
+        self.broker_broke = True
+        if which < 0:
+            self.house.wipe_broker()
+        elif self.house.broker:
+            self.house.lose([pick(self.house.broker, which)])
 
     @precondition(lambda self: self.house.attempts)
     @rule(which=any_number)

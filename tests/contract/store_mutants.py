@@ -137,6 +137,70 @@ MUTANTS = [
     ),
     Mutant("progress is no event", "prelude", "revision = revision + 1", "revision = revision + 0"),
     Mutant(
+        "a confirmed job is not waited for",
+        "confirm",
+        "if cleared == 1 and job[2] == 'queued' then",
+        "if false then",
+    ),
+    Mutant(
+        "what is due is not waited for", "sweep", "if not in_outbox() then await(due_at) end", ""
+    ),
+    Mutant("what was released is not waited for", "release", "await(now)", ""),
+    Mutant(
+        "what a claim sent round counts from its enqueue",
+        "claim",
+        "if job.state == 'queued' then await(now + answer[2]) end",
+        "",
+    ),
+    Mutant(
+        "a running job counts as waiting",
+        "move",
+        "if job.state ~= 'queued' then return end",
+        "if true then return end",
+    ),
+    Mutant(
+        "an overdue job keeps its dispatch",
+        "find_overdue",
+        "new_dispatch(now + OUTBOX_PATIENCE)",
+        "need_message(now + OUTBOX_PATIENCE)",
+    ),
+    Mutant(
+        "an overdue job is moved and not published",
+        "find_overdue",
+        "new_dispatch(now + OUTBOX_PATIENCE)",
+        "put('dispatch', job.dispatch + 1) leave_waiting()",
+    ),
+    Mutant(
+        "a message in a worker's hands counts as lost",
+        "find_overdue",
+        "if not held[other] then",
+        "if true then",
+    ),
+    Mutant(
+        "overdue hastens after a birth or a change of epoch",
+        "find_overdue",
+        "if is_settled() then",
+        "if true then",
+    ),
+    Mutant(
+        "overdue does not look at empty queues",
+        "find_overdue",
+        "is_empty and now - after or 0",
+        "0",
+    ),
+    Mutant(
+        "overdue counts from nothing",
+        "find_overdue",
+        "'-inf', '(' .. before,",
+        "'-inf', '+inf',",
+    ),
+    Mutant(
+        "what was handed out is taken for younger than it is",
+        "move",
+        "if due <= now then at = math.max(at, due) end",
+        "at = now",
+    ),
+    Mutant(
         "a scheduled job never expires", "sweep", "if job.state == 'scheduled' and", "if false and"
     ),
 ]

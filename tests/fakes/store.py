@@ -77,7 +77,7 @@ class FakeStore:
             tenant.enter(self.now, history)
             return tenant
         looked = copy.copy(tenant)
-        looked.history = history
+        looked.history, looked.now = history, self.now
         return looked
 
 
@@ -112,6 +112,7 @@ _READING = {
     ops.ListJobs,
     ops.Locate,
     ops.Confirm,
+    overdue.Expect,
     letters.ListDeadLetters,
     letters.CountDeadLetters,
     letters.SurveyDeadLetters,

@@ -13,7 +13,8 @@ def find_overdue(tenant: Tenant, op: overdue.FindOverdue) -> overdue.FoundOverdu
         tenant.new_dispatch(tenant.jobs[id_], tenant.now + OUTBOX_PATIENCE)
     return overdue.FoundOverdue(
         publish=tuple(RunJob.of(tenant.jobs[id_].record(tenant.epoch)) for id_ in taken),
-        handed={queue: tenant.handed[queue] for queue, jobs in tenant.waits.items() if jobs},
+        handed=dict(sorted(tenant.handed.items())),
+        waiting=frozenset(queue for queue, jobs in tenant.waits.items() if jobs),
         more=more,
     )
 

@@ -121,12 +121,13 @@ def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
 
 
 def _found_overdue(op: overdue.FindOverdue, reply: list[Any]) -> overdue.FoundOverdue:
-    epoch, more, waiting, messages = reply
+    epoch, more, handed, waiting, messages = reply
     return overdue.FoundOverdue(
         publish=tuple(
             RunJob.of(record(op.tenant, text(job), text(epoch), flat)) for job, flat in messages
         ),
-        handed={text(queue): at for queue, at in waiting},
+        handed={text(queue): int(at) for queue, at in zip(handed[::2], handed[1::2], strict=True)},
+        waiting=frozenset(map(text, waiting)),
         more=bool(more),
     )
 

@@ -25,7 +25,7 @@ local messages, more = {}, false
 
 local function take_overdue(queue, before)
   local ripe = redis.call('ZRANGEBYSCORE', WAITING .. queue, '-inf', '(' .. before,
-    'LIMIT', 0, limit + held_count)
+    'LIMIT', 0, limit + held_count + 1)
   for _, other in ipairs(ripe) do
     if #messages >= limit then
       more = true
@@ -49,8 +49,6 @@ end
 
 local waiting, known = {}, redis.call('HGETALL', HANDED)
 for i = 1, #known, 2 do
-  if redis.call('EXISTS', WAITING .. known[i]) == 1 then
-    waiting[#waiting + 1] = { known[i], tonumber(known[i + 1]) }
-  end
+  if redis.call('EXISTS', WAITING .. known[i]) == 1 then waiting[#waiting + 1] = known[i] end
 end
-return { epoch, more and 1 or 0, waiting, messages }
+return { epoch, more and 1 or 0, known, waiting, messages }

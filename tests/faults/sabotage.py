@@ -155,9 +155,9 @@ def copy_of_the_code(folder: Path, *patches: Patch) -> Path:
     return folder
 
 
-def copy_with_crash_points(folder: Path) -> Path:
+def copy_with_crash_points(folder: Path, *patches: Patch) -> Path:
     """Copy the code so that it dies before or after the step that the crash file names."""
-    copy_of_the_code(folder)
+    copy_of_the_code(folder, *patches)
     (folder / "shared" / "crash_points.py").write_text(_HOOK)
     for file, text in (
         (_STORES / "aio.py", _STORE + _ASYNC_STORE),

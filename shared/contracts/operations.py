@@ -227,7 +227,8 @@ class Release(Settle):
 class Park(Operation[bool]):
     """No live worker knew this type for too long: fail it as `unknown_type`, if it waits.
 
-    True: recorded as a dead letter. False: not current any more, or no longer waiting.
+    A record that the store forgot is rebuilt for it. True: the message belongs to the dead letters.
+    False: it is not current any more, or its job no longer waits.
     """
 
     message: RunJob

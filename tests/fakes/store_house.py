@@ -102,7 +102,10 @@ def park(tenant: Tenant, op: ops.Park) -> bool:
     job = tenant.jobs.get(op.message.job)
     dispatch = op.message.options.dispatch
     if job is None:
-        return False
+        if op.message.job in tenant.tombs or not tenant.forgot(op.message.options.recorded_at):
+            return True
+        job = tenant.create(op.message, tenant.epoch)
+        tenant.move(job, Event.REBUILT)
     if job.state is State.FAILED and job.dispatch == dispatch:
         dead = job.dead_letter
         return dead is not None and dead.reason is DeadLetterReason.UNKNOWN_TYPE

@@ -1,8 +1,13 @@
--- uses: move message
+-- uses: move message forgotten
 -- ARGV: 20 error (JSON)  21 public error (JSON)
 enter()
 load()
-if not job.state then return 0 end
+if not job.state then
+  -- Deleted, or to be rebuilt as cancelled: the archivist knows what to do with its message.
+  if not forgotten(message.created_at) or redis.call('EXISTS', TOMB) == 1 then return 1 end
+  create()
+  move('rebuilt')
+end
 if job.state == 'failed' and job.dispatch == message.dispatch then
   return job.dead_reason == 'unknown_type' and 1 or 0
 end

@@ -19,6 +19,8 @@ from services.gateway.gate import Gate
 from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.overdue import OverdueWatch
+from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.keyring import KeyRing
@@ -54,6 +56,7 @@ class _World:
     registry: RedisRegistry
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
+    depths: QueueDepths
     feed: RedisFeed
     switchboard: Switchboard
 
@@ -111,6 +114,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
+        depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
         feed=feed,
         switchboard=Switchboard(store, feed),
     )
@@ -128,6 +132,15 @@ def _housekeeping(
         metrics=metrics,
         lease_ms=settings.lease_ms,
     )
+    overdue = OverdueWatch(
+        store=world.store,
+        publisher=world.publisher,
+        registry=world.registry,
+        depths=world.depths,
+        duty=sweeping,
+        metrics=metrics,
+        after=settings.overdue_seconds,
+    )
     archivist = Archivist(
         deliveries=world.deliveries,
         store=world.store,
@@ -135,7 +148,7 @@ def _housekeeping(
         duty=archiving,
         metrics=metrics,
     )
-    return [sweeper.tick, sweeper.sweep, archivist.archive]
+    return [sweeper.tick, sweeper.sweep, overdue.watch, archivist.archive]
 
 
 def _redriver(world: _World, duty: Duty, metrics: Metrics, letters: LetterMetrics) -> Redriver:

@@ -10,10 +10,10 @@ from typing import Final
 import structlog
 
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.republish import Republisher
 from services.gateway.metrics import Metrics
-from shared.contracts.commands import RunJob
-from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
-from shared.contracts.operations import Confirm, Sweep, Tick
+from shared.contracts.errors import StoreUnavailable
+from shared.contracts.operations import Sweep, Tick
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
 from shared.runtime.pacing import pause
 
@@ -40,7 +40,7 @@ class Sweeper:
     ) -> None:
         """Keep the parts it works with."""
         self._store = store
-        self._publisher = publisher
+        self._republisher = Republisher(store=store, publisher=publisher, metrics=metrics)
         self._registry = registry
         self._duty = duty
         self._metrics = metrics
@@ -66,7 +66,7 @@ class Sweeper:
     async def _round(self, name: str, do: Callable[[str], Awaitable[None]]) -> None:
         try:
             tenants = await self._registry.tenants()
-            for group in _groups(tenants, TENANTS_AT_ONCE):
+            for group in groups(tenants, TENANTS_AT_ONCE):
                 await asyncio.gather(*map(do, group))
         except StoreUnavailable:
             self._metrics.duty_failed(name)
@@ -92,28 +92,16 @@ class Sweeper:
             if swept.lost:
                 self._metrics.leases_lost(swept.lost)
                 log.warning("leases_ran_out", tenant=tenant, count=swept.lost)
-            await asyncio.gather(*(self._publish(*due) for due in swept.publish))
+            await asyncio.gather(
+                *(
+                    self._republisher.publish(message, delay_ms=delay_ms, reason="outbox")
+                    for message, delay_ms in swept.publish
+                )
+            )
             if not swept.more:
                 return
 
-    async def _publish(self, message: RunJob, delay_ms: int) -> None:
-        if not self._publisher.ready:
-            return  # it stays in the outbox and comes again
-        try:
-            if delay_ms > 0:
-                await self._publisher.publish_later(message, delay_ms=delay_ms)
-            else:
-                await self._publisher.publish(message)
-        except (BrokerUnavailable, Unroutable) as fault:
-            log.warning("republish_failed", job_id=message.job, code=fault.code)
-            return
-        self._metrics.republished("outbox")
-        dispatch = message.options.dispatch
-        await self._store.do(
-            Confirm(tenant=message.options.tenant, job=message.job, dispatch=dispatch)
-        )
-        log.info("job_republished", job_id=message.job, dispatch=dispatch)
 
-
-def _groups(items: Sequence[str], size: int) -> list[Sequence[str]]:
+def groups(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Return `items` in slices of at most `size`."""
     return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,46 @@
+"""How housekeeping publishes what the outbox still holds, and marks it as confirmed."""
+
+import structlog
+
+from services.gateway.metrics import Metrics
+from shared.contracts.commands import RunJob
+from shared.contracts.errors import BrokerUnavailable, Unroutable
+from shared.contracts.operations import Confirm
+from shared.ports import AsyncJobStore, CommandPublisher
+
+log = structlog.get_logger()
+
+
+class Republisher:
+    """One message at a time; what it cannot publish stays in the outbox and comes again."""
+
+    def __init__(
+        self, *, store: AsyncJobStore, publisher: CommandPublisher, metrics: Metrics
+    ) -> None:
+        """Keep the parts it works with."""
+        self._store = store
+        self._publisher = publisher
+        self._metrics = metrics
+
+    async def publish(self, message: RunJob, *, delay_ms: int = 0, reason: str) -> None:
+        """Publish and confirm; `reason` is what the metric counts it under.
+
+        Raises:
+            StoreUnavailable: it is published, but not marked.
+        """
+        if not self._publisher.ready:
+            return
+        try:
+            if delay_ms > 0:
+                await self._publisher.publish_later(message, delay_ms=delay_ms)
+            else:
+                await self._publisher.publish(message)
+        except (BrokerUnavailable, Unroutable) as fault:
+            log.warning("republish_failed", job_id=message.job, code=fault.code)
+            return
+        self._metrics.republished(reason)
+        dispatch = message.options.dispatch
+        await self._store.do(
+            Confirm(tenant=message.options.tenant, job=message.job, dispatch=dispatch)
+        )
+        log.info("job_republished", job_id=message.job, dispatch=dispatch, reason=reason)

@@ -151,20 +151,7 @@ def test_when_the_zygote_dies_everything_it_started_dies(
 def test_when_the_worker_dies_everything_it_started_dies(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    script = (
-        "import sys\n"
-        "from tests.integration.slots_running import JOBS, assignment\n"
-        "from services.worker.slots.client import ZygoteSlots\n"
-        "slots = ZygoteSlots([JOBS], lease=15)\n"
-        "slot = slots.start(assignment('leave_family', folder=sys.argv[1], seconds=600))\n"
-        "open(sys.argv[2], 'w').write(str(slots._process.pid))\n"
-        "slot.next_event(600)\n"
-    )
-    folder, told = tmp_path / "family", tmp_path / "zygote"
-    folder.mkdir()
-    worker = subprocess.Popen([sys.executable, "-c", script, str(folder), str(told)])
-    family = await_family(folder)
-    family.append(int(eventually(lambda: told.exists() and told.read_text())))
+    worker, family = _worker_process(tmp_path)
     worker.send_signal(number)
     worker.wait(5)
 
@@ -180,6 +167,16 @@ def test_a_zygote_that_is_stuck_is_given_up_and_everything_it_started_dies(tmp_p
         assert isinstance(end_of(slot, within=15), Died)
         assert not slots.alive
         assert not any(map(is_alive, family))
+
+
+def test_what_outlives_worker_and_zygote_is_ended_by_the_next_worker(tmp_path: Path) -> None:
+    worker, family = _worker_process(tmp_path)
+    os.kill(family[-1], signal.SIGSTOP)  # so that its zygote clears nothing up
+    worker.kill()
+    worker.wait(5)
+    assert all(map(is_alive, family))
+    with slots_with():
+        eventually(lambda: not any(map(is_alive, family)), within=3)
 
 
 def test_close_kills_what_still_runs(tmp_path: Path) -> None:
@@ -214,6 +211,25 @@ def _descriptors(pid: int) -> int:
 def _children(pid: int) -> int:
     stats = (_stat(file.name) for file in Path("/proc").iterdir() if file.name.isdigit())
     return sum(1 for fields in stats if len(fields) > 1 and int(fields[1]) == pid)
+
+
+def _worker_process(tmp_path: Path) -> tuple["subprocess.Popen[bytes]", list[int]]:
+    """A process that runs one attempt, and all that it has started; the last is its zygote."""
+    script = (
+        "import sys\n"
+        "from tests.integration.slots_running import JOBS, assignment\n"
+        "from services.worker.slots.client import ZygoteSlots\n"
+        "slots = ZygoteSlots([JOBS], lease=15)\n"
+        "slot = slots.start(assignment('leave_family', folder=sys.argv[1], seconds=600))\n"
+        "open(sys.argv[2], 'w').write(str(slots._process.pid))\n"
+        "slot.next_event(600)\n"
+    )
+    folder, told = tmp_path / "family", tmp_path / "zygote"
+    folder.mkdir()
+    worker = subprocess.Popen([sys.executable, "-c", script, str(folder), str(told)])
+    family = await_family(folder)
+    family.append(int(eventually(lambda: told.exists() and told.read_text())))
+    return worker, family
 
 
 def _stat(name: str) -> list[str]:

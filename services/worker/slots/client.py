@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -76,7 +75,9 @@ class ZygoteSlots:
         self._idle: list[Child] = []
         self._running: dict[str, RunningSlot] = {}
         self._free = list(range(CELLS))
-        self._mark = f"{_MARK}={uuid.uuid4()}"
+        if left := family.kill_abandoned(_MARK):
+            log.warning("abandoned_processes_killed", count=left)
+        self._mark = family.new_mark(_MARK)
         descriptor = LeaseTable.create()
         self._leases = LeaseTable(descriptor)
         self._control, theirs = socket.socketpair()

@@ -5,10 +5,12 @@ Complete because every slot is a subreaper: whoever loses its parent there becom
 
 import os
 import signal
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+_STARTED: Final = 19  # in /proc/<pid>/stat after the name: proc(5) - 3
 _ROUNDS: Final = 10  # a walk misses whoever is being forked; nobody forks once all are stopped
 
 
@@ -72,6 +74,50 @@ def kill_marked(mark: bytes) -> None:
             send(pid, signal.SIGKILL)
         if not marked:
             break
+
+
+def new_mark(name: str) -> str:
+    """Return "NAME=value" for the environment of all that this process starts: who, and once."""
+    return f"{name}={_pid_namespace()}/{os.getpid()}/{_started_at(os.getpid())}/{uuid.uuid4()}"
+
+
+def kill_abandoned(name: str) -> int:
+    """SIGKILL whoever has a mark of `name` from a process that is gone; return how many.
+
+    When worker and zygote are killed in one blow, nobody is left to clear up what a handler started
+    in a session of its own: the next worker on this machine does.
+    """
+    abandoned = [pid for pid, mark in _marks(f"{name}=".encode()) if _is_abandoned(mark)]
+    for pid in abandoned:
+        send(pid, signal.SIGKILL)
+    return len(abandoned)
+
+
+def _marks(start: bytes) -> Iterator[tuple[int, str]]:
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names are all it needs
+        if name.isdigit():
+            for entry in _read(f"/proc/{name}/environ").split(b"\0"):
+                if entry.startswith(start):
+                    yield int(name), entry.removeprefix(start).decode(errors="replace")
+
+
+def _is_abandoned(mark: str) -> bool:
+    namespace, _, rest = mark.partition("/")
+    pid, _, rest = rest.partition("/")
+    started, _, _ = rest.partition("/")
+    if namespace != _pid_namespace() or not pid.isdigit():
+        return False  # a number means nothing in another container
+    return _started_at(int(pid)) != started
+
+
+def _pid_namespace() -> str:
+    return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - a text, not a path
+
+
+def _started_at(pid: int) -> str:
+    """Return what tells a process from a later one of its number; "" when it is gone."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return "" if not fields or fields[0] in b"ZX" else fields[_STARTED].decode()
 
 
 def _marked_with(mark: bytes) -> Iterator[int]:

@@ -55,10 +55,20 @@ fmt: setup ## format, and fix what can be fixed
 	@$(BIN)/ruff format .
 
 .PHONY: test
-test: setup ## check, and every test on real nodes (root on Debian: installs them first)
+test: setup ## check, and every test on real nodes but the slow ones (root on Debian: installs them first)
 	@$(HOUSE) install || echo "going on without"
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
-	$(call pytest,$(ALL_TESTS)); exit $$status
+	$(call pytest,$(ALL_TESTS),-m "not slow"); exit $$status
+
+.PHONY: faults
+faults: setup ## kill, freeze, wipe and fill up every part, and judge from outside (15 minutes)
+	@$(HOUSE) install || echo "going on without"
+	@status=0; $(call pytest,tests/faults); exit $$status
+
+.PHONY: soak
+soak: setup ## a seeded storm of faults under load (SECONDS=600 SEED=1), every job accounted for
+	@$(HOUSE) install || echo "going on without"
+	@$(RUN) -m tests.chaos.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 ##@ The house
 
@@ -109,4 +119,4 @@ compile = $(BIN)/uv pip compile pyproject.toml $(LOCK_OPTIONS) --extra $(1) \
   --output-file requirements/$(1).txt
 
 # Folders that exist; "no tests in them yet" (exit 5) is no failure.
-pytest = $(PYTEST) $$(ls -d $(1) 2>/dev/null) || { code=$$?; [ $$code -eq 5 ] || status=$$code; }
+pytest = $(PYTEST) $(2) $$(ls -d $(1) 2>/dev/null) || { code=$$?; [ $$code -eq 5 ] || status=$$code; }

@@ -65,6 +65,7 @@ async def soak(stage: Stage, *, seconds: float, seed: str) -> dict[str, Any]:
         "overlaps": sum("overlap" in flaw for flaw in wrong),
         "flaws": wrong[:MOST_FLAWS_SHOWN],
         "flaw_count": len(wrong),
+        "orphans": sum(len(wound.orphans) for wound in tormentor.wounds),
         "recovery_seconds": _spread(every),
         "recovery_seconds_undisturbed": _spread(undisturbed),
         "drained_seconds": round(time.monotonic() - healed, 1),
@@ -117,11 +118,22 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def _surprises(stage: Stage) -> dict[str, int]:
-    found = {}
+    """Return what the services never meant to log, and how often: kinds of traceback, criticals."""
+    found: Counter[str] = Counter()
     for service in stage.house.services:
-        text = service.log_text()
-        found[service.name] = sum(text.count(word) for word in SURPRISES)
-    return {name: count for name, count in found.items() if count}
+        for line in service.log_text().splitlines():
+            if any(word in line for word in SURPRISES):
+                found[f"{service.kind}: {_gist(line)}"] += 1
+    return dict(found.most_common(MOST_FLAWS_SHOWN))
+
+
+def _gist(line: str) -> str:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line[:120]
+    last = str(entry.get("exception", "")).strip().rpartition("\n")[2]
+    return f"{entry.get('event')} {last}"[:160]
 
 
 def _keep(stage: Stage) -> str:

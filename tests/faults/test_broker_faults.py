@@ -15,6 +15,8 @@ from tests.faults.stage import BOTH_WORKERS, Stage
 from tests.faults.test_gateway_faults import honest, knock, policy, until_accepted
 from tests.faults.test_store_faults import load
 
+pytestmark = pytest.mark.slow
+
 CONSUMER_TIMEOUT_MS = 3_000
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.faults.arming import Arming
 from tests.faults.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 RECONCILED_SECONDS = 30.0
 
 

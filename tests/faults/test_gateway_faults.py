@@ -18,6 +18,8 @@ import pytest
 from tests.eventually import eventually_async
 from tests.faults.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 PROMISE_SECONDS = 3.0
 MEGABYTE = 1024 * 1024
 

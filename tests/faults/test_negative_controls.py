@@ -23,6 +23,8 @@ from tests.faults.sabotage import (
 from tests.faults.stage import Stage
 from tests.faults.test_gateway_faults import knock
 
+pytestmark = pytest.mark.slow
+
 Patches = tuple[Patch, ...]
 SOON_SECONDS = 30.0  # sooner than the rule that heals whatever is overdue for a minute
 

@@ -17,6 +17,8 @@ from tests.eventually import eventually
 from tests.faults.stage import BOTH_WORKERS, Stage
 from tests.faults.test_gateway_faults import honest, knock, until_accepted
 
+pytestmark = pytest.mark.slow
+
 LEASE_SECONDS = 15.0
 SMALL_DISK = "12m"
 

@@ -7,6 +7,7 @@ import statistics
 import time
 
 import httpx
+import pytest
 
 from tests.eventually import eventually
 from tests.faults.stage import BOTH_WORKERS, Stage
@@ -37,6 +38,7 @@ async def test_w1_a_killed_slot_costs_one_attempt_and_its_job_runs_again_within_
         assert outcomes == ["crashed", "succeeded"]
 
 
+@pytest.mark.slow
 async def test_w1_jobs_of_a_killed_worker_run_again_with_p99_within_20_s_and_are_not_charged(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -57,6 +59,7 @@ async def test_w1_jobs_of_a_killed_worker_run_again_with_p99_within_20_s_and_are
         assert job["attempt"] == 1
 
 
+@pytest.mark.slow
 async def test_w1_the_whole_process_group_of_a_worker_dies_and_nothing_is_lost(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -75,6 +78,7 @@ async def test_w1_the_whole_process_group_of_a_worker_dies_and_nothing_is_lost(
     assert await stage.verdict(http, jobs) == []
 
 
+@pytest.mark.slow
 async def test_w1_a_killed_zygote_charges_nobody_and_its_jobs_run_again_within_20_s(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -93,6 +97,7 @@ async def test_w1_a_killed_zygote_charges_nobody_and_its_jobs_run_again_within_2
         assert (await stage.gateway.read(http, run.job))["attempt"] == 1
 
 
+@pytest.mark.slow
 async def test_w2_a_worker_frozen_for_twice_its_lease_never_runs_beside_its_successor(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -115,6 +120,7 @@ async def test_w2_a_worker_frozen_for_twice_its_lease_never_runs_beside_its_succ
         assert not stood_still.ended
 
 
+@pytest.mark.slow
 async def test_w2_a_worker_frozen_for_5_s_loses_nothing_and_is_not_charged(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -191,6 +197,7 @@ async def test_w5_a_hard_limit_kills_within_1_s_and_the_slot_is_back_within_2_s(
     assert await stage.gateway.settle(http, fresh, within=2 + 1)
 
 
+@pytest.mark.slow
 async def test_w9_a_deploy_hands_back_what_runs_without_charging_and_without_a_dead_lease(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -249,6 +256,7 @@ async def test_w10_a_cancel_of_a_deaf_job_kills_it_within_its_grace_and_1_s(
     assert stage.running(job).last - asked < 2 + 1
 
 
+@pytest.mark.slow
 async def test_w11_three_slots_of_600_jobs_hold_no_more_than_their_prefetch_unacked(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:

@@ -1,6 +1,7 @@
 """Reads what the witness jobs have written: which runs there were, and when each was alive."""
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +28,22 @@ class Witness:
         self.file = file
         self._read = 0
         self._lines: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
 
     def lines(self) -> list[dict[str, Any]]:
-        """Every whole line so far."""
-        if self.file.exists():
-            with self.file.open("rb") as file:
-                file.seek(self._read)
-                fresh = file.read()
-            whole = fresh[: fresh.rfind(b"\n") + 1]
-            self._read += len(whole)
-            self._lines += [json.loads(line) for line in whole.splitlines()]
-        return self._lines
+        """Every whole line so far; any thread may ask."""
+        with self._lock:
+            if self.file.exists():
+                self._read_on()
+            return list(self._lines)
+
+    def _read_on(self) -> None:
+        with self.file.open("rb") as file:
+            file.seek(self._read)
+            fresh = file.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self._lines += [json.loads(line) for line in whole.splitlines()]
 
     def runs(self, job: str | None = None) -> list[Run]:
         """Every run (of one job), in the order of their starts."""

@@ -3,10 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import msgspec
 
@@ -17,6 +18,7 @@ from services.worker.threads.pool import ThreadSlots
 
 End = Returned | Raised | Died
 REPORTS: Final = 200
+BLOCK_SECONDS: Final = 0.4
 HANG_SECONDS: Final = 10.0
 left_behind: ContextVar[str] = ContextVar("left_behind", default="nothing")
 begun = threading.Event()
@@ -111,6 +113,25 @@ async def wait(seconds: float) -> str:
     except Cancelled:
         return f"cancelled {current().cancelled}"
     return "waited"
+
+
+class Block:
+    """Blocks the loop, outside of Python, each time it is waited for."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return cast(
+            "Generator[None, None, None]", iter(partial(time.sleep, BLOCK_SECONDS), "never")
+        )
+
+
+@job("inside.block", isolation="thread")
+async def block() -> str:
+    """Block the loop, and tell what is raised."""
+    try:
+        await Block()
+    except SoftTimeLimit:
+        return "told"
+    return "not told"
 
 
 @job("inside.hang", isolation="thread")

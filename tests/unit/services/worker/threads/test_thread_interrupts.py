@@ -70,6 +70,16 @@ def test_a_handler_that_awaits_is_interrupted_at_once(slots: ThreadSlots) -> Non
     assert last_of(slot, within=2) == Returned('"cancelled True"')
 
 
+def test_one_that_strikes_between_two_steps_of_a_handler_is_raised_in_the_handler(
+    slots: ThreadSlots,
+) -> None:
+    slot = slots.start(inside("block"))
+    assert slot.next_event(0.1) is None
+    slot.interrupt("soft_limit")
+
+    assert last_of(slot, within=2) == Returned('"told"')
+
+
 def test_one_that_came_before_the_handler_prevents_it() -> None:
     guard = ThreadGuard()
     guard.interrupt("cancelled")

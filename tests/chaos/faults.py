@@ -18,7 +18,7 @@ from tests.faults.witness import Run
 
 MEAN_GAP_SECONDS = 4.0
 AT_ONCE = 2
-ALIVE_WITHIN_SECONDS = 0.3
+ALIVE_WITHIN_SECONDS = 2.0  # ticks come late on a busy machine
 # Name, weight, and for how long (seconds) it lasts: frozen or down.
 TABLE: tuple[tuple[str, int, tuple[float, float]], ...] = (
     ("kill slot", 20, (0, 0)),
@@ -161,7 +161,7 @@ class Tormentor:
         now, worker = time.monotonic(), service.pid
         found = []
         for run in self.stage.witness.runs():
-            if run.ended or now - run.last > ALIVE_WITHIN_SECONDS:
+            if run.over or now - run.last > ALIVE_WITHIN_SECONDS:
                 continue
             try:
                 if parent_of(parent_of(run.pid)) == worker:

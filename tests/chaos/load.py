@@ -14,7 +14,7 @@ from tests.faults.stage import Stage
 KINDS = {
     "ok": 40,
     "flaky": 15,
-    "slow": 15,
+    "slow": 25,
     "crash": 8,
     "poison": 2,
     "cancel": 8,

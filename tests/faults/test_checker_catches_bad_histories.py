@@ -169,6 +169,6 @@ def test_the_lines_of_a_run_are_put_together() -> None:
     ]
 
     assert runs_of(lines) == [
-        Run(JOB, 1, "a", 7, 1.0, 3.0, ended=True),
+        Run(JOB, 1, "a", 7, 1.0, 3.0, ended=True, over=True),
         Run(JOB, 1, "b", 7, 1.5, 1.5, ended=False),
     ]

@@ -196,27 +196,38 @@ async def test_g9_hostile_bodies_are_refused_and_cost_less_than_10_mb(
     assert _resident(stage) - before < 10 * MEGABYTE
 
 
-async def test_g10_a_herd_of_1000_submits_is_served_or_told_to_come_back(
-    stage: Stage,
+async def test_g10_a_herd_of_1000_clients_is_served_or_told_to_come_back(
+    stage: Stage, http: httpx.AsyncClient
 ) -> None:
-    async with httpx.AsyncClient(
-        base_url=stage.house.url,
-        headers={"Authorization": f"Bearer {stage.house.keys.tenant}"},
-        timeout=60,
-        limits=httpx.Limits(max_connections=500),
-    ) as herd:
-        answers = await asyncio.gather(*(knock(herd, seconds=0) for _ in range(1000)))
-        for answer, _ in answers:
-            assert answer.status_code in {202, 429, 503}, answer.text
-            assert answer.status_code == 202 or int(answer.headers["retry-after"]) > 0
-        accepted = [a.json()["id"] for a, _ in answers if a.status_code == 202]
-        began = time.monotonic()
-        await until_accepted(herd, within=10)
+    answers = await asyncio.wait_for(
+        asyncio.gather(*(one_of_the_herd(stage) for _ in range(1000))), timeout=60
+    )
+    accepted = [json.loads(body)["id"] for code, _, body in answers if code == 202]
+    began = time.monotonic()
+    await until_accepted(http, within=10)
 
-        assert time.monotonic() - began < 1
-        assert len(accepted) > 500
-        ended = await stage.gateway.settle(herd, accepted, within=60)
-        assert {job["state"] for job in ended.values()} == {"succeeded"}
+    assert time.monotonic() - began < 2
+    assert {code for code, _, _ in answers} <= {202, 429, 503}
+    assert all(b"retry-after" in head.lower() for code, head, _ in answers if code != 202)
+    assert len(accepted) > 300
+    assert await stage.verdict(http, accepted, within=90) == []
+
+
+async def one_of_the_herd(stage: Stage) -> tuple[int, bytes, bytes]:
+    """Submit over a connection of its own; a client library would be the slowest part."""
+    port = stage.house.service("gateway").port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = b'{"type":"witness.act","payload":{"seconds":0}}'
+    writer.write(
+        b"POST /v1/jobs HTTP/1.1\r\nHost: here\r\nConnection: close\r\n"
+        b"Content-Type: application/json\r\n"
+        + f"Authorization: Bearer {stage.house.keys.tenant}\r\n".encode()
+        + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+    head, _, told = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), head, told
 
 
 async def test_q9_a_message_too_large_for_the_broker_harms_nobody_else(

@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One call of a handler. Times are CLOCK_MONOTONIC seconds; `ended` when it came to its end."""
+    """One call of a handler. Times are CLOCK_MONOTONIC seconds.
+
+    `ended`: it came to its end; `over`: it did, or raised what it was ordered to.
+    """
 
     job: str
     attempt: int
@@ -19,6 +22,7 @@ class Run:
     started: float
     last: float
     ended: bool = False
+    over: bool = False
 
 
 class Witness:
@@ -71,5 +75,6 @@ def runs_of(lines: Iterable[dict[str, Any]]) -> list[Run]:
             started=min(line["at"], known.started if known else line["at"]),
             last=max(line["at"], known.last if known else line["at"]),
             ended=line["kind"] == "end" or (known is not None and known.ended),
+            over=line["kind"] in {"end", "over"} or (known is not None and known.over),
         )
     return sorted(found.values(), key=lambda run: run.started)

@@ -78,8 +78,10 @@ def act(
     if attempt <= crash_times:
         os.kill(os.getpid(), signal.SIGKILL)
     if refuse:
+        pen.write("over")
         raise Fail("refused, as ordered", code="refused")
     if attempt <= crash_times + fail_times:
+        pen.write("over")
         raise OrderedError
     pen.write("end")
     pen.close()

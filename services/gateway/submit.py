@@ -28,6 +28,7 @@ from services.gateway.requests.jobs import TYPE, JobRequest
 from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
+from shared.contracts.idempotency import Recall, Unmark
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Cancel, Confirm, IdempotencyKey, Submit
 from shared.ports import AsyncJobStore, CommandPublisher
@@ -43,6 +44,14 @@ class Accepted:
 
     job: JobRecord
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The request itself: the id it would give a new job, and its key."""
+
+    request: str
+    key: IdempotencyKey | None
 
 
 class Submission:
@@ -112,12 +121,32 @@ class Submission:
         self._metrics.submit_took(operation.queue, time.monotonic() - started)
         return accepted
 
+    async def recall(self, key: IdempotencyKey, *, tenant: str) -> Accepted | None:
+        """Return the job of a key that is bound already, made safe; None when it is free.
+
+        For a request that would be refused today: its body once was good.
+
+        Raises:
+            Unavailable, InFlight: as `accept` does.
+        """
+        deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
+        asked = _Asked(str(uuid_utils.uuid7()), key)
+        answer = await self._store.do(Recall(tenant=tenant, job=asked.request, key=key))
+        if answer is None or answer.verdict is SubmitVerdict.MISMATCH:
+            return None
+        accepted = await self._make_safe(answer, asked, deadline)
+        self._metrics.submitted(accepted.job.queue, "replayed")
+        return accepted
+
     async def _accept(self, operation: Submit, deadline: float) -> Accepted:
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await self._store.do(operation)
         except TimeoutError as late:
             raise Unavailable from late
+        return await self._make_safe(answer, _Asked(operation.job, operation.key), deadline)
+
+    async def _make_safe(self, answer: Submitted, asked: _Asked, deadline: float) -> Accepted:
         job = _job(answer)
         if answer.verdict is SubmitVerdict.REPLAYED:
             return Accepted(job, replayed=True)
@@ -125,7 +154,7 @@ class Submission:
             async with asyncio.timeout_at(deadline):
                 await self._publish(job)
         except (BrokerUnavailable, Unroutable, TimeoutError) as fault:
-            return await self._withdraw(job, keyed=operation.key is not None, why=fault)
+            return await self._give_up(job, asked, fault)
         await self._confirm(job)
         return Accepted(job, replayed=answer.verdict is SubmitVerdict.REPUBLISH)
 
@@ -145,12 +174,19 @@ class Submission:
         except StoreUnavailable:
             log.warning("confirm_not_recorded", job_id=job.id)
 
-    async def _withdraw(self, job: JobRecord, *, keyed: bool, why: BaseException) -> Accepted:
+    async def _give_up(self, job: JobRecord, asked: _Asked, why: BaseException) -> Accepted:
         """Say what became of a job on record whose publish was not confirmed."""
-        log.warning("publish_not_confirmed", job_id=job.id, why=type(why).__name__, keyed=keyed)
-        if keyed:
-            detail = "The job is on record but not confirmed: repeat with the same key."
-            raise Unavailable(detail, extra={"job_id": job.id}) from why
+        log.warning("publish_not_confirmed", job_id=job.id, why=type(why).__name__)
+        if asked.key is None:
+            return await self._withdraw(job, why)
+        try:
+            await self._store.do(Unmark(tenant=job.tenant, job=asked.request, key=asked.key))
+        except StoreUnavailable:
+            log.warning("key_left_marked", job_id=job.id)  # until the marker runs out by itself
+        detail = "The job is on record but not confirmed: repeat with the same key."
+        raise Unavailable(detail, extra={"job_id": job.id}) from why
+
+    async def _withdraw(self, job: JobRecord, why: BaseException) -> Accepted:
         verdict = CancelVerdict.NOT_FOUND
         try:
             answer = await self._store.do(

@@ -3,8 +3,9 @@
 import pytest
 
 from shared.contracts import operations as ops
-from shared.contracts.answers import CancelVerdict, SubmitVerdict
+from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
 from shared.contracts.commands import RunJob
+from shared.contracts.idempotency import Recall, Unmark
 from shared.contracts.lifecycle import State
 from tests.contract import store_words as say
 from tests.contract.store_worlds import TENANT, World
@@ -95,6 +96,48 @@ def test_a_key_whose_job_waits_for_its_second_attempt_replays_it(world: World) -
     answer = world.do(say.submit_of(world, key=KEY))
 
     assert answer.verdict is SubmitVerdict.REPLAYED, "only a first message can be unconfirmed"
+
+
+def recall(world: World, fingerprint: str = "11") -> Submitted | None:
+    key = ops.IdempotencyKey(hash="aa", fingerprint=fingerprint)
+    return world.do(Recall(tenant=TENANT, job=say.submit_of(world).job, key=key))
+
+
+def test_a_key_that_is_bound_to_nothing_recalls_nothing(world: World) -> None:
+    assert recall(world) is None
+    assert recall(world) is None, "asking binds nothing"
+
+
+def test_a_recall_finds_the_job_of_its_key_like_a_second_submit(world: World) -> None:
+    first = world.do(say.submit_of(world, key=KEY)).job
+    assert first is not None
+    under_way = recall(world)
+    confirm(world, first.id)
+    replayed = recall(world)
+    other_body = recall(world, fingerprint="22")
+
+    assert under_way is not None
+    assert under_way.verdict is SubmitVerdict.IN_FLIGHT
+    assert replayed is not None
+    assert (replayed.verdict, replayed.job) == (SubmitVerdict.REPLAYED, say.read(world, first.id))
+    assert other_body is not None
+    assert other_body.verdict is SubmitVerdict.MISMATCH
+
+
+def test_a_request_that_gave_up_is_not_waited_for(world: World) -> None:
+    asked = say.submit_of(world, key=KEY)
+    world.do(asked)
+    stranger = world.do(Unmark(tenant=TENANT, job=say.submit_of(world).job, key=KEY))
+    still_marked = world.do(say.submit_of(world, key=KEY))
+    mine = world.do(Unmark(tenant=TENANT, job=asked.job, key=KEY))
+
+    again = world.do(say.submit_of(world, key=KEY))
+
+    assert (stranger, mine) == (False, True)
+    assert still_marked.verdict is SubmitVerdict.IN_FLIGHT
+    assert again.verdict is SubmitVerdict.REPUBLISH
+    assert again.job is not None
+    assert again.job.id == asked.job
 
 
 def test_a_key_refuses_another_body(world: World) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from shared.contracts import dead_letters as letters
+from shared.contracts import idempotency, overdue
 from shared.contracts import operations as ops
-from shared.contracts import overdue
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Operation
@@ -121,6 +121,8 @@ _READING = {
 }
 _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Submit: store_gateway.submit,
+    idempotency.Recall: store_gateway.recall,
+    idempotency.Unmark: store_gateway.unmark,
     ops.Confirm: store_gateway.confirm,
     ops.Cancel: store_gateway.cancel,
     ops.Read: store_gateway.read,

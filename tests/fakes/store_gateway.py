@@ -1,5 +1,6 @@
 """The fake store's answers to the gateway and to the stream."""
 
+from shared.contracts import idempotency
 from shared.contracts import operations as ops
 from shared.contracts.answers import (
     CancelAnswer,
@@ -38,7 +39,9 @@ def submit(tenant: Tenant, op: ops.Submit) -> Submitted:
     return Submitted(verdict=SubmitVerdict.ACCEPTED, job=job.record(tenant.epoch))
 
 
-def _bound_already(tenant: Tenant, op: ops.Submit, bound: dict[str, object], job: Job) -> Submitted:
+def _bound_already(
+    tenant: Tenant, op: ops.Submit | idempotency.Recall, bound: dict[str, object], job: Job
+) -> Submitted:
     assert op.key
     assert isinstance(bound["until"], int)
     if bound["fingerprint"] != op.key.fingerprint:
@@ -49,6 +52,20 @@ def _bound_already(tenant: Tenant, op: ops.Submit, bound: dict[str, object], job
         return Submitted(verdict=SubmitVerdict.IN_FLIGHT, job=None)
     bound["until"], bound["of"] = tenant.now + MARKER, op.job
     return Submitted(verdict=SubmitVerdict.REPUBLISH, job=job.record(tenant.epoch))
+
+
+def recall(tenant: Tenant, op: idempotency.Recall) -> Submitted | None:
+    bound = tenant.bound.get(op.key.hash)
+    job = tenant.jobs.get(str(bound["job"])) if bound else None
+    return _bound_already(tenant, op, bound, job) if bound and job else None
+
+
+def unmark(tenant: Tenant, op: idempotency.Unmark) -> bool:
+    bound = tenant.bound.get(op.key.hash)
+    if bound is None or bound["of"] != op.job:
+        return False
+    bound["until"] = 0
+    return True
 
 
 def _unconfirmed(tenant: Tenant, job: Job) -> bool:

@@ -21,7 +21,8 @@ from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.submit import Accepted
 from services.gateway.waiting import is_known, preferred_wait
-from shared.contracts.operations import ListJobs
+from shared.contracts.errors import StoreUnavailable
+from shared.contracts.operations import IdempotencyKey, ListJobs, Submit
 
 _ROUTE: Final = "POST /v1/jobs"
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}")
@@ -106,21 +107,41 @@ def _add_cancel(app: FastAPI, parts: Parts) -> None:
 
 
 async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
-    headers = request.headers
-    check_json_headers(headers)
-    body = await read_body(request.stream(), headers, limit=parts.limits.body)
+    check_json_headers(request.headers)
+    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
     parsed = parse_json(body)
+    header = request.headers.get(HEADER)
+    key = idempotency_key(header, parsed, tenant=caller.tenant, route=_ROUTE)
+    try:
+        operation = await _plan(request, parts, caller, body, parsed)
+    except Refusal:
+        # What is refused today (its expires_at has passed, its type is gone) may be the repeat of
+        # a request that was accepted: that one gets its job.
+        known = None if key is None else await _recall(key, parts, caller)
+        if known is None:
+            raise
+        return known
+    return await parts.submission.accept(operation, key)
+
+
+async def _plan(
+    request: Request, parts: Parts, caller: Caller, body: bytes, parsed: object
+) -> Submit:
     try:
         wanted = parse_job_request(parsed, max_labels=parts.limits.labels, now_ms=_now_ms())
     except Invalid as invalid:
         more = await parts.submission.also_wrong(parsed)
         raise Invalid(errors=[*invalid.errors, *more]) from invalid
     payload = payload_text(body, limit=parts.limits.payload)
-    key = idempotency_key(headers.get(HEADER), parsed, tenant=caller.tenant, route=_ROUTE)
-    operation = await parts.submission.plan(
-        wanted, payload, caller=caller, traceparent=_traceparent(headers.get("traceparent"))
-    )
-    return await parts.submission.accept(operation, key)
+    traceparent = _traceparent(request.headers.get("traceparent"))
+    return await parts.submission.plan(wanted, payload, caller=caller, traceparent=traceparent)
+
+
+async def _recall(key: IdempotencyKey, parts: Parts, caller: Caller) -> Accepted | None:
+    try:
+        return await parts.submission.recall(key, tenant=caller.tenant)
+    except StoreUnavailable:
+        return None  # the refusal stands by itself
 
 
 async def _accepted(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text
-from shared.contracts import answers, overdue
+from shared.contracts import answers, idempotency, overdue
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
@@ -29,9 +29,17 @@ def _submitted(op: ops.Submit, reply: list[Any]) -> answers.Submitted:
         _, now, epoch, state = reply
         job = _as_written(op, now, text(epoch), State(text(state)))
         return answers.Submitted(verdict=answers.SubmitVerdict.ACCEPTED, job=job)
+    return _bound(op, reply)
+
+
+def _recalled(op: idempotency.Recall, reply: list[Any]) -> answers.Submitted | None:
+    return None if reply[0] == b"unknown" else _bound(op, reply)
+
+
+def _bound(op: ops.Submit | idempotency.Recall, reply: list[Any]) -> answers.Submitted:
     verdict = answers.SubmitVerdict(text(reply[0]))
-    bound = text(reply[5]) if len(reply) > 5 else op.job  # noqa: PLR2004 - another job's id
-    return answers.Submitted(verdict=verdict, job=_whole(op.tenant, bound, reply))
+    job = text(reply[5]) if len(reply) > 5 else op.job  # noqa: PLR2004 - another job's id
+    return answers.Submitted(verdict=verdict, job=_whole(op.tenant, job, reply))
 
 
 def _as_written(op: ops.Submit, now: int, epoch: str, state: State) -> JobRecord:
@@ -180,6 +188,8 @@ def _said(_: object, reply: int) -> bool:
 
 _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Submit: _submitted,
+    idempotency.Recall: _recalled,
+    idempotency.Unmark: _said,
     ops.Confirm: _said,
     ops.Cancel: _cancelled,
     ops.Read: _read,

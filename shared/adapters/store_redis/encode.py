@@ -9,8 +9,8 @@ import msgspec
 
 from shared.adapters.store_redis import keys
 from shared.contracts import dead_letters as letters
+from shared.contracts import idempotency, overdue
 from shared.contracts import operations as ops
-from shared.contracts import overdue
 from shared.contracts.commands import RunJob
 
 Argument = str | int | bytes
@@ -107,6 +107,11 @@ def _submit(op: ops.Submit) -> Call:
     return Call("submit", own + bound, args, enrols=True)
 
 
+def _about_key(script: str, op: idempotency.Recall | idempotency.Unmark, *args: Argument) -> Call:
+    bound = (*keys.of_job(op.tenant, op.job), keys.idempotency(op.tenant, op.key.hash))
+    return Call(script, bound, (*_head(op, op.job), *args))
+
+
 def _settle(script: str, op: ops.Settle, *args: Argument) -> Call:
     return _about_job(script, op, op.token, _given(op.progress), *args)
 
@@ -144,6 +149,8 @@ def _start_campaign(op: letters.StartCampaign) -> Call:
 
 _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ops.Submit: _submit,
+    idempotency.Recall: lambda op: _about_key("recall", op, op.key.fingerprint),
+    idempotency.Unmark: lambda op: _about_key("unmark", op),
     ops.Confirm: lambda op: _about_job("confirm", op, op.dispatch),
     ops.Cancel: lambda op: _about_job(
         "cancel", op, _given(op.reason), _given(op.grace), int(op.only_unconfirmed)
@@ -160,7 +167,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ops.Retry: lambda op: _settle("retry", op, *_fault(op.fault), op.delay),
     ops.Fail: lambda op: _settle("fail", op, *_fault(op.fault), op.reason),
     ops.Stop: lambda op: _settle("stop", op, op.rung),
-    ops.Release: lambda op: _settle("release", op),
+    ops.Release: lambda op: _settle("release", op, int(op.lost)),
     ops.Park: lambda op: _about_message("park", op, op.fault.error, op.fault.public),
     ops.Tick: lambda op: _about_tenant("tick", op, op.lease),
     ops.Sweep: lambda op: _about_tenant("sweep", op, op.limit),

@@ -20,6 +20,7 @@ _PARTS: Final = frozenset(
     {
         *_BEFORE_ALL,
         "attempt",
+        "bound",
         "campaign",
         "claim_missing",
         "forgotten",

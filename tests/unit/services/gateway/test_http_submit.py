@@ -1,6 +1,8 @@
 """POST /v1/jobs on fakes: what is accepted, what is refused, and what an outage looks like."""
 
+import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from shared.contracts.errors import BrokerUnavailable, Unroutable
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Claim, Read
 from shared.contracts.tokens import verify
+from tests.eventually import eventually_async
 from tests.fakes.gateway import TOKEN_SECRET, FakeGateway, as_key, pointers
 from tests.fakes.registry import an_entry
 from tests.unit.services.gateway.test_strict_json import NOT_JSON
@@ -282,14 +285,49 @@ async def test_with_a_key_an_unconfirmed_job_stays_and_a_repeat_publishes_it(
     assert int(failed.headers["retry-after"]) > 0
 
     gateway.publisher.failure = None
-    in_flight = await gateway.submit(idempotency_key="k")
-    assert (in_flight.status_code, in_flight.headers["retry-after"]) == (409, "1")
-    gateway.store.now += 10_000
     again = await gateway.submit(idempotency_key="k")
 
     assert again.status_code == 202
     assert again.json()["id"] == failed.json()["job_id"] == gateway.publisher.sent[0][0].job
     assert gateway.count("waymark_jobs_submissions_total", queue="default", outcome="unavailable")
+
+
+async def test_a_request_under_way_keeps_its_key_for_itself(gateway: FakeGateway) -> None:
+    publishing, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def publish_slowly(message: RunJob, *, delay_ms: int) -> None:
+        del message, delay_ms
+        publishing.set()
+        await may_go_on.wait()
+
+    gateway.publisher.publish_later = publish_slowly  # type: ignore[method-assign]
+    first = asyncio.create_task(gateway.submit(idempotency_key="k"))
+    await asyncio.wait_for(publishing.wait(), 5)
+    second = await gateway.submit(idempotency_key="k")
+    may_go_on.set()
+    third = await asyncio.gather(first, gateway.submit(idempotency_key="k"))
+
+    assert (second.status_code, second.headers["retry-after"]) == (409, "1")
+    assert third[0].status_code == 202
+
+
+async def test_a_repeat_gets_its_job_although_its_body_would_be_refused_today(
+    gateway: FakeGateway,
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
+    body = {"type": "demo.steps", "payload": {"steps": 3}, "expires_at": soon}
+    first = await gateway.submit(body, idempotency_key="k")
+
+    async def refused() -> bool:
+        return (await gateway.submit(body)).status_code == 422
+
+    await eventually_async(refused)
+    again = await gateway.submit(body, idempotency_key="k")
+    other = await gateway.submit(body, idempotency_key="never-used")
+
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert other.status_code == 422
 
 
 async def test_without_a_key_an_unconfirmed_job_is_withdrawn(gateway: FakeGateway) -> None:

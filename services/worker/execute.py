@@ -163,7 +163,7 @@ def outcome_of(end: Settle) -> Outcome:
     if isinstance(end, Retry | Fail):
         return end.fault.outcome
     if isinstance(end, Release):
-        return Outcome.INTERRUPTED
+        return Outcome.WORKER_LOST if end.lost else Outcome.INTERRUPTED
     return Outcome.CANCELLED if isinstance(end, Stop) else Outcome.SUCCEEDED
 
 

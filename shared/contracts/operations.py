@@ -220,7 +220,13 @@ class Stop(Settle):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Settle):
-    """A deploy hands it back: same dispatch, nothing used. Then nack with requeue."""
+    """A deploy hands it back: same dispatch, nothing used. Then nack with requeue.
+
+    `lost`: no deploy, its worker broke down; that counts like a lease that ran out, so that a job
+    which takes its worker down each time is poison in the end.
+    """
+
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

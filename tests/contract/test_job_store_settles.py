@@ -7,6 +7,7 @@ import pytest
 
 from shared.contracts import operations as ops
 from shared.contracts.answers import ClaimVerdict, RenewalVerdict, Settled, SettleVerdict
+from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
 from shared.contracts.lifecycle import State
 from tests.contract import store_words as say
@@ -259,8 +260,25 @@ def test_release_uses_no_attempt_and_keeps_the_dispatch(world: World) -> None:
     assert [one.number for one in answer.job.attempts] == [1, 1], "a hand-back keeps its number"
 
 
-def test_an_error_is_gone_while_the_next_attempt_runs(world: World) -> None:
+def test_a_job_that_takes_its_worker_down_each_time_is_poison_in_the_end(world: World) -> None:
+    job = say.submit(world)
+    for _ in range(11):
+        right = say.token()
+        assert world.do(say.claim_of(RunJob.of(job), token=right)).verdict is ClaimVerdict.RUN
+        lost = ops.Release(tenant=TENANT, job=job.id, token=right, lost=True)
+        assert world.do(lost).state is State.QUEUED
+    kept = say.read(world, job.id)
+    assert (kept.dispatch, kept.spent) == (1, 0)
+    assert {one.outcome for one in kept.attempts} == {Outcome.WORKER_LOST}
+
+    assert say.claim(world, job).verdict is ClaimVerdict.POISON
+
+
+def test_the_last_attempts_error_and_progress_are_gone_while_the_next_one_runs(
+    world: World,
+) -> None:
     job, right = say.running(world)
+    world.do(say.progress_of(job, right, 1))
     publish = world.do(say.retry_of(job, right, delay=0)).publish
     assert publish
 
@@ -268,4 +286,5 @@ def test_an_error_is_gone_while_the_next_attempt_runs(world: World) -> None:
 
     assert claimed
     assert (claimed.error, claimed.public_error, claimed.retry_at) == (None, None, None)
+    assert claimed.progress is None
     assert claimed.started_at == job.started_at, "started_at is the first start"

@@ -20,6 +20,9 @@ SWEEP_MARGIN = 1_000
 PAUSE = 10_000
 MOST_CRASHES = 2
 MOST_LOSSES = 10
+_BROKE = (
+    '{"code":"worker_lost","message":"Its worker broke down.","type":"WorkerLost","retryable":true}'
+)
 
 
 def claim(tenant: Tenant, op: ops.Claim) -> ClaimAnswer:
@@ -244,7 +247,11 @@ def stop(tenant: Tenant, op: ops.Stop) -> Settled:
 def release(tenant: Tenant, op: ops.Release) -> Settled:
     if refused := _refused(tenant, op):
         return refused
-    tenant.end_attempt(tenant.jobs[op.job], Outcome.INTERRUPTED, None, used=False)
+    if op.lost:
+        tenant.end_attempt(tenant.jobs[op.job], Outcome.WORKER_LOST, _BROKE, used=False)
+        tenant.jobs[op.job].losses += 1
+    else:
+        tenant.end_attempt(tenant.jobs[op.job], Outcome.INTERRUPTED, None, used=False)
     answer = _settle(tenant, op, Event.RELEASED)
     tenant.wait(tenant.jobs[op.job], tenant.now)
     return answer

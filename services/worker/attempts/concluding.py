@@ -43,7 +43,7 @@ def conclude(ended: Ended, facts: Facts, *, uniform: Uniform) -> Settle | None:
         problem = faults.of_hard_limit(facts.limits.time_limit_seconds)
         return _failed(problem, None, facts, uniform)
     if event.refused or not facts.zygote_alive:
-        return _released(facts)
+        return _released(facts, lost=not event.refused)
     return _failed(faults.of_death(event), None, facts, uniform)
 
 
@@ -79,9 +79,11 @@ def _stopped(ended: Ended, facts: Facts) -> Settle:
     )
 
 
-def _released(facts: Facts) -> Settle:
+def _released(facts: Facts, *, lost: bool = False) -> Settle:
     job = facts.job
-    return Release(tenant=job.tenant, job=job.id, token=facts.token, progress=facts.progress)
+    return Release(
+        tenant=job.tenant, job=job.id, token=facts.token, progress=facts.progress, lost=lost
+    )
 
 
 def _failed(problem: Problem, raised: Raised | None, facts: Facts, uniform: Uniform) -> Settle:

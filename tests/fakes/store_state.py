@@ -259,7 +259,7 @@ class Tenant:
     def start(self, job: Job, token: str, worker: str, lease: int, event: Event) -> None:
         job.attempt = job.spent_all + 1
         job.token, job.worker, job.attempt_at, job.number = token, worker, self.now, 0
-        job.retry_at = job.error = job.public_error = None
+        job.retry_at = job.error = job.public_error = job.progress = None
         job.started_at = job.started_at or self.now
         self.leases[job.id] = self.now + lease
         self.outbox.pop(job.id, None)

@@ -121,6 +121,7 @@ local function start(token, worker, lease, event)
   put('retry_at', nil)
   put('error', nil)
   put('public_error', nil)
+  put('progress', nil) -- how far the last attempt was says nothing about this one
   if not job.started_at then put('started_at', now) end
   redis.call('ZADD', LEASES, now + lease, id)
   redis.call('ZREM', OUTBOX, id)

@@ -22,6 +22,7 @@ from tests.fakes.gateway import DEV, KEYS, TOKEN_SECRET
 from tests.fakes.registry import a_worker, an_entry
 
 ROOT = Path(__file__).parents[2]
+START_SECONDS = 60.0  # on a machine that does much else
 STOP_SECONDS = 15.0
 A_JOB = {"type": "demo.steps", "payload": {"steps": 3}}
 
@@ -64,7 +65,7 @@ class RunningGateway:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "services.gateway"], env=self._env, stderr=log, cwd=ROOT
             )
-        eventually(lambda: self.get("/live").status_code == 200, within=20)
+        eventually(lambda: self.get("/live").status_code == 200, within=START_SECONDS)
 
     def stop(self) -> int:
         """Ask it to stop; return its exit status."""

@@ -104,7 +104,7 @@ class Follows:
             refusal = self._refusal(subscription)
             if refusal is not None:
                 request.refused = True
-                effects.append(say(messages.error(*refusal, request_id)))
+                effects.append(say(messages.error(*refusal, request_id, job=subscription.job)))
                 effects.extend(self._settle(request))
             else:
                 effects.append(self._follow(subscription, request, now))
@@ -162,7 +162,7 @@ class Follows:
         effects: list[Effect] = [Unwatch(job)]
         for request in self._follows.pop(job).requests:
             request.refused = True
-            effects.append(say(messages.error(code, detail, request.id)))
+            effects.append(say(messages.error(code, detail, request.id, job=job)))
             effects.extend(self._settle(request))
         return effects
 

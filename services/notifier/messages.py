@@ -91,6 +91,7 @@ class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
     code: str
     detail: str
     id: RequestId | None = None
+    job: str | None = None  # which of the subscriptions; a hello has no id to tell by
 
 
 PING: Final = b'{"type":"ping"}'
@@ -164,6 +165,6 @@ def ok(request: RequestId) -> bytes:
     return _encode(_Ok(request))
 
 
-def error(code: str, detail: str, request: RequestId | None) -> bytes:
-    """Return the bad answer to a request, or to something that had no id."""
-    return _encode(_Error(code, detail, request))
+def error(code: str, detail: str, request: RequestId | None, *, job: str | None = None) -> bytes:
+    """Return the bad answer to a request, or to something that had no id; `job`: about one job."""
+    return _encode(_Error(code, detail, request, job))

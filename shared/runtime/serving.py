@@ -16,6 +16,7 @@ from shared.runtime.front import Front
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10  # what still runs after it is dropped
+IDLE_SECONDS: Final = 75  # longer than clients and proxies keep an idle connection: they end it
 _BACKLOG: Final = 2048  # uvicorn's own
 
 
@@ -123,5 +124,6 @@ def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": STOP_SECONDS,
+        "timeout_keep_alive": IDLE_SECONDS,
     }
     return uvicorn.Config(app, **(ours | options))

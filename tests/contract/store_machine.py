@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.contracts import operations as ops
 from tests.contract import store_words as say
 from tests.contract.store_house import Attempt, Delivery, House
+from tests.contract.store_letter_rules import LetterRules
 from tests.contract.store_oracles import Oracle
 from tests.contract.store_worlds import INDEXES, World
 
@@ -29,7 +30,7 @@ ENDS: dict[str, Callable[[Any, str], ops.Settle]] = {
 }
 
 
-class StoreMachine(RuleBasedStateMachine):
+class StoreMachine(LetterRules):
     """One example: a house, its faults, and in the end the quiet in which all must be settled."""
 
     def __init__(self, make_world: Callable[[], World]) -> None:
@@ -48,8 +49,9 @@ class StoreMachine(RuleBasedStateMachine):
         delay=st.sampled_from([None, None, 4_000]),
         late=st.booleans(),
         soon=st.sampled_from(["nothing", "roll back", "heartbeat", "succeed", "release"]),
+        ends=st.sampled_from([None, None, None, *sorted(ENDS)]),
     )
-    def begin(self, keep: bool, delay: int | None, late: bool, soon: str) -> None:
+    def begin(self, keep: bool, delay: int | None, late: bool, soon: str, ends: str | None) -> None:
         """Begin in the middle: else most examples never get as far as a ghost."""
         self.house.tick()
         self.house.submit(None)
@@ -57,6 +59,8 @@ class StoreMachine(RuleBasedStateMachine):
             self.keep_a_snapshot()
         self.run_errands()
         self.deliver_ready()
+        if ends:
+            self.house.settle(self.attempt(0), ENDS[ends])
         expires_at = self.house.world.now + delay if delay and late else None
         self.house.submit(1, delay=delay, expires_at=expires_at)
         if keep and soon == "roll back":

@@ -233,6 +233,7 @@ def test_a_job_that_does_not_exist_is_refused_and_forgotten() -> None:
         "id": 7,
         "code": "job-not-found",
         "detail": f"There is no job {JOB}.",
+        "job": JOB,
     }
     assert session.jobs == ()
 
@@ -244,6 +245,7 @@ def test_a_feed_token_hears_the_same_of_a_foreign_and_of_an_unknown_job() -> Non
         session = opened(token="feed")
         session.received(subscribe(job), 102.0)
         (answer,) = said(session.placed(job, None))
+        assert answer.pop("job") == job
         answers.append({**answer, "detail": answer["detail"].replace(job, "…")})
 
     assert answers[0] == answers[1]

@@ -10,17 +10,18 @@ from shared.contracts.lifecycle import State
 from shared.contracts.overdue import Expect, FindOverdue, FoundOverdue, QueueNews
 from shared.contracts.topology import work_queue
 from tests.contract import store_words as say
-from tests.contract.store_worlds import TENANT, World
+from tests.contract.store_worlds import TENANT, RedisWorld, World
 
 AFTER = 60_000
 QUEUE = "waymark.default"
 
 
-@pytest.fixture(autouse=True)
-def long_born(world: World) -> None:
+@pytest.fixture
+def world(world: World) -> World:
     """A tenant that is older than the rule's own grace."""
     say.tick(world)
     world.now += AFTER
+    return world
 
 
 def look(
@@ -244,6 +245,20 @@ def test_a_record_that_went_back_after_its_message_was_acked_is_found(world: Wor
     world.now += AFTER
 
     assert jobs(look(world, empty=True)) == [job.id]
+
+
+def test_a_record_that_somebody_deleted_by_hand_holds_up_no_other(
+    redis_url: str,
+) -> None:
+    world = RedisWorld(redis_url)
+    say.tick(world)
+    gone, lost = say.submit(world), say.submit(world)
+    world.client.delete(f"wm:{{{TENANT}}}:job:{gone.id}")
+    world.now += AFTER + 1
+
+    assert jobs(look(world, empty=True)) == [lost.id]
+    assert gone.id not in world.index("waiting")
+    world.close()
 
 
 def test_a_copy_sent_round_without_a_claim_is_expected_later(world: World) -> None:

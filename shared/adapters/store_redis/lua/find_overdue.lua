@@ -34,9 +34,13 @@ local function take_overdue(queue, before)
     if not held[other] then
       turn_to(other)
       load()
-      new_dispatch(now + OUTBOX_PATIENCE)
-      save()
-      messages[#messages + 1] = { id, redis.call('HGETALL', JOB) }
+      if job.state == 'queued' then
+        new_dispatch(now + OUTBOX_PATIENCE)
+        save()
+        messages[#messages + 1] = { id, redis.call('HGETALL', JOB) }
+      else -- somebody has deleted it by hand
+        redis.call('ZREM', WAITING .. queue, id)
+      end
     end
   end
 end

@@ -10,6 +10,7 @@ from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Renewal, Renewal
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Claim, Confirm, Heartbeat, Park, Read, Succeed
+from shared.contracts.overdue import Expect
 from tests.fakes.bench import Bench, FakeDelivery
 from tests.fakes.jobs import message, record
 from tests.fakes.scripted import NO, YES
@@ -171,6 +172,16 @@ def test_an_unknown_type_goes_round_ever_more_slowly() -> None:
     delays = [delay for _, delay in bench.publisher.sent]
     assert delays == [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]
     assert not bench.store.of(Claim)
+
+
+def test_the_store_is_told_when_an_unknown_type_should_be_back() -> None:
+    bench = Bench()
+    unknown(bench)
+    bench.run()
+    bench.run()
+    expected = [(asked.job, asked.dispatch, asked.delay) for asked in bench.store.of(Expect)]
+    job = bench.delivery.job
+    assert expected == [(job.job, job.options.dispatch, delay) for delay in (2_000, 4_000)]
 
 
 def test_a_newer_version_of_a_known_type_goes_round_too() -> None:

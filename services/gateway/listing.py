@@ -11,9 +11,8 @@ from typing import Final
 
 from services.gateway.refusals import BadCursor, Fault, Invalid
 from services.gateway.requests.fields import pointer
+from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 _LIMIT: Final = re.compile(r"\d{1,3}", re.ASCII)
 _VERSION: Final = b"\x01"
 _ID_BYTES: Final = 16

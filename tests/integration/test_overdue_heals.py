@@ -113,7 +113,7 @@ def test_jobs_whose_records_went_back_after_their_messages_were_acked_run_again(
 ) -> None:
     jobs = setting.submit()
     client = redis.Redis.from_url(setting.redis.url)
-    kept = {key: client.dump(key) for key in client.keys("wm:{*")}
+    kept = {key: client.dump(key) or b"" for key in client.keys("wm:{*")}
     setting.start_worker()
     setting.wait_until_all_succeed(jobs)
 

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
 from services.gateway.openapi.document import Extra, _answer, _operation
 from services.gateway.requests.dead_letters import OLDEST_SECONDS
+from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 from shared.contracts.job import DeadLetterReason
 
 

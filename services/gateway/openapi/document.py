@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from services.gateway.access import MAX_JOBS
-from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
 from services.gateway.openapi import letter_schemas, schemas
+from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 Extra = dict[str, Any]
 _CALLS: Final = ("get", "post", "put", "patch", "delete")

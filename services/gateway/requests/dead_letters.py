@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.listing import DEFAULT_LIMIT, MAX_LIMIT
 from services.gateway.read import is_job_id
 from services.gateway.refusals import Fault, Invalid
 from services.gateway.requests.fields import (
@@ -20,6 +19,7 @@ from services.gateway.requests.fields import (
     pointer,
     seconds_as_ms,
 )
+from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 from shared.contracts.dead_letters import LetterFilter
 from shared.contracts.job import DeadLetterReason
 

@@ -17,7 +17,7 @@ CARD = WorkerCard(
     id="w1", host="h", pid=1, slots=2, busy=0, queues=("default",), types=("demo",), started_at=1
 )
 
-HELD = {"acme": ("job-1", "job-2")}
+HELD: dict[str, tuple[str, ...]] = {"acme": ("job-1", "job-2")}
 
 
 class FakeRegistry:

@@ -80,6 +80,8 @@ class House:
     acked: set[str] = field(default_factory=set)  # since the last snapshot
     stranded: set[str] = field(default_factory=set)
     called_off: set[str] = field(default_factory=set)
+    lives: dict[str, int] = field(default_factory=dict)  # attempts before the redrive
+    discarded: set[str] = field(default_factory=set)
     forgetful: bool = False  # the store has forgotten something
     holders: dict[str, str | None] = field(default_factory=dict)  # None: the store forgot
     ready_at: dict[str, int] = field(default_factory=dict)  # when a queue was last not empty
@@ -377,6 +379,7 @@ class House:
         """The store has lost something; `stranded` jobs too, of which no message speaks."""
         self.stranded |= stranded
         self.called_off.clear()
+        self.discarded.clear()
         self.forgetful = True
         self.touched |= self.jobs.keys()
         self.holders = dict.fromkeys(self.holders)

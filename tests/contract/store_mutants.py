@@ -201,6 +201,62 @@ MUTANTS = [
         "at = now",
     ),
     Mutant(
+        "a job that failed is missing from the list",
+        "fail",
+        "mark_dead(reason, error, public)",
+        "put('error', error) put('public_error', public) put('dead_since', now) "
+        "put('dead_reason', reason)",
+    ),
+    Mutant(
+        "a redriven job stays in the list",
+        "move",
+        "redis.call('ZREM', DEAD, dead_member(",
+        "redis.call('EXISTS', DEAD, dead_member(",
+    ),
+    Mutant(
+        "a redrive keeps the dispatch",
+        "redriving",
+        "new_dispatch(now + OUTBOX_PATIENCE)",
+        "need_message(now + OUTBOX_PATIENCE)",
+    ),
+    Mutant(
+        "a redrive forgets the outbox",
+        "redriving",
+        "new_dispatch(now + OUTBOX_PATIENCE)",
+        "put('dispatch', job.dispatch + 1)",
+    ),
+    Mutant("a redrive leaves no new budget", "redriving", "  put('spent', 0)\n", ""),
+    Mutant(
+        "a redrive obeys a cancel of the former life",
+        "redriving",
+        "  put('cancel_requested_at', nil)\n",
+        "",
+    ),
+    Mutant(
+        "a redrive that is repeated finds nothing",
+        "redrive",
+        "if was == turn or owed then",
+        "if false then",
+    ),
+    Mutant(
+        "a discarded job can be redriven",
+        "redriving",
+        "local function discard_job(by, reason)\n  unmark_dead()",
+        "local function discard_job(by, reason)",
+    ),
+    Mutant(
+        "a campaign's turn that is repeated takes more",
+        "advance_campaign",
+        "if it.turn ~= turn and it.state",
+        "if it.state",
+    ),
+    Mutant(
+        "a late filing is taken for the current message",
+        "archive",
+        "if message.dispatch < job.dispatch then",
+        "if false then",
+    ),
+    Mutant(
         "a scheduled job never expires", "sweep", "if job.state == 'scheduled' and", "if false and"
     ),
 ]

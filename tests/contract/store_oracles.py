@@ -9,6 +9,7 @@ from shared.contracts.answers import Position, Step
 from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
 from tests.contract.store_house import House
+from tests.contract.store_letters import LetterOracle
 from tests.contract.store_worlds import INDEXES, TENANT
 
 UNCOUNTED = {Outcome.INTERRUPTED, Outcome.WORKER_LOST}
@@ -24,6 +25,9 @@ class Oracle:
     seen: dict[str, tuple[Step, ...]] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
     states: dict[str, State] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.letters = LetterOracle(self.house)
 
     def forget(self) -> None:
         self.seen.clear()
@@ -43,8 +47,13 @@ class Oracle:
                 continue
             states[job] = record.state
             self.check_history(record, position)
-            check_numbers(record, exactly=not self.house.forgetful)
+            check_numbers(
+                record,
+                exactly=not self.house.forgetful,
+                before=self.house.lives.get(job, 0),
+            )
             self.check_owned(record, indexes)
+        self.letters.look(self.house.touched & self.house.jobs.keys())
         self.house.touched.clear()
         running = {job for job, state in states.items() if state is State.RUNNING}
         assert indexes["leases"] == running, "a lease without a run, or a run without a lease"
@@ -95,12 +104,12 @@ class Oracle:
                 assert record.final, f"{job} was accepted and is {record.state}"
 
 
-def check_numbers(record: JobRecord, *, exactly: bool) -> None:
-    """Check that attempts are counted as they should be, and bounded."""
+def check_numbers(record: JobRecord, *, exactly: bool, before: int) -> None:
+    """Check that attempts are counted as they should be, and bounded; `before`: of former lives."""
     assert record.spent <= record.max_attempts
     assert record.state is not State.RETRYING or record.cancel_requested_at is None
     assert record.crashes <= 2
-    outcomes = [one.outcome for one in record.attempts if one.outcome]
+    outcomes = [one.outcome for one in record.attempts[before:] if one.outcome]
     found = (
         sum(outcome not in UNCOUNTED for outcome in outcomes),
         outcomes.count(Outcome.CRASHED),

@@ -20,6 +20,7 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 _JOB_ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 Document = dict[str, Any]
+_LETTERS: Final = "/v1/dead-letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,30 @@ class Api:
         body = {name: wish for name, wish in wishes.items() if wish is not None}
         return self._ask("POST", f"{_path(job)}/cancel", body=body)
 
+    def retry(self, job: str, *, reason: str | None) -> Document:
+        """Redrive a dead letter; return the job."""
+        return self._ask("POST", f"{_path(job)}/retry", body={"reason": reason} if reason else {})
+
+    def dead_letters(self, query: Mapping[str, str | int | float]) -> Document:
+        """Return `{data, page}`, those that failed last first."""
+        return self._ask("GET", _LETTERS, params=query)
+
+    def start_campaign(self, action: str, body: Document) -> Document:
+        """Start a campaign that redrives or discards; return it, or what a dry run found."""
+        return self._ask("POST", f"{_LETTERS}/{action}", body=body)
+
+    def campaign(self, campaign: str) -> Document:
+        """Return one campaign."""
+        return self._ask("GET", _campaign_path(campaign))
+
+    def campaigns(self) -> Document:
+        """Return `{data, page}`, the newest campaigns first."""
+        return self._ask("GET", f"{_LETTERS}/campaigns")
+
+    def abort_campaign(self, campaign: str) -> Document:
+        """Stop a campaign; return it."""
+        return self._ask("POST", f"{_campaign_path(campaign)}/abort", body={})
+
     def access(self, job: str) -> Access:
         """Get a token to watch a job."""
         body = {"jobs": [job], "ttl_seconds": TOKEN_SECONDS}
@@ -116,7 +141,7 @@ class Api:
         path: str,
         *,
         body: Document | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | float] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Document:
         try:
@@ -134,6 +159,12 @@ class Api:
             text = f"{self._settings.url} does not speak Waymark ({answer.status_code}, no JSON)"
             raise Stop(text, Exit.UNREACHABLE)
         return document
+
+
+def _campaign_path(campaign: str) -> str:
+    if not _JOB_ID.fullmatch(campaign):
+        raise Stop(f"{plain(campaign)!r} is no campaign id", Exit.USAGE)
+    return f"{_LETTERS}/campaigns/{campaign}"
 
 
 def _path(job: str) -> str:

@@ -1,23 +1,19 @@
 """The commands: words on the command line in, text and an exit status out."""
 
-import functools
 import json
 import math
-import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
-from clients.cli import render
+from clients.cli import dead_letters, render
 from clients.cli.api import Api, Document
+from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
 from clients.cli.settings import read_settings
 from clients.cli.values import BadValueError, labels_of, payload_of
 from clients.cli.watch import tell_end, watch
-
-P = ParamSpec("P")
 
 app = typer.Typer(
     name="waymark",
@@ -27,29 +23,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def _command(run: Callable[P, Exit]) -> Callable[P, None]:
-    """Make a command of a function that returns an exit status or raises `Stop`."""
-
-    @functools.wraps(run)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            status = run(*args, **kwargs)
-            sys.stdout.flush()
-        except Stop as stop:
-            sys.stderr.write(f"waymark: {stop.text}\n")
-            status = stop.status
-        except BrokenPipeError:  # `waymark jobs | head`: the reader has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = Exit.NOBODY_READS
-        raise typer.Exit(status)
-
-    return wrapped
+app.add_typer(dead_letters.app)
 
 
 @app.command()
-@_command
+@command
 def submit(
     type_: Annotated[str, typer.Argument(metavar="TYPE", help="What to run: csv.profile …")],
     values: Annotated[
@@ -99,7 +77,7 @@ def submit(
 
 
 @app.command("watch")
-@_command
+@command
 def watch_job(job: Annotated[str, typer.Argument(metavar="ID")]) -> Exit:
     """Show a job until it has ended."""
     console = render.stdout()
@@ -112,7 +90,7 @@ def watch_job(job: Annotated[str, typer.Argument(metavar="ID")]) -> Exit:
 
 
 @app.command()
-@_command
+@command
 def jobs(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
     *,
@@ -130,7 +108,7 @@ def jobs(
 
 
 @app.command("job")
-@_command
+@command
 def show_job(
     job: Annotated[str, typer.Argument(metavar="ID")],
     *,
@@ -147,7 +125,7 @@ def show_job(
 
 
 @app.command()
-@_command
+@command
 def cancel(
     job: Annotated[str, typer.Argument(metavar="ID")],
     reason: Annotated[str | None, typer.Option(help="Kept with the job.")] = None,
@@ -162,4 +140,18 @@ def cancel(
         document = api.cancel(job, reason=reason, grace_seconds=grace)
     words = "cancelled" if document["final"] else "asked to stop; it is running"
     render.stdout().print(render.text(f"{document['id']} {words}"), soft_wrap=True)
+    return Exit.SUCCEEDED
+
+
+@app.command()
+@command
+def retry(
+    job: Annotated[str, typer.Argument(metavar="ID")],
+    reason: Annotated[str | None, typer.Option(help="Why; for the service's log.")] = None,
+) -> Exit:
+    """Redrive a dead letter now; many of them: waymark dead-letters redrive."""
+    with Api(read_settings()) as api:
+        document = api.retry(job, reason=reason)
+    words = f"{document['id']} {document['state']}, life {document['redrives'] + 1}"
+    render.stdout().print(render.text(words), soft_wrap=True)
     return Exit.SUCCEEDED

@@ -1,8 +1,9 @@
 """What stands on the command line, as the JSON that is sent. Pure."""
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Never
+from typing import Final, Never
 
 
 class BadValueError(ValueError):
@@ -36,6 +37,23 @@ def labels_of(pairs: Sequence[str]) -> dict[str, str]:
         BadValueError: no `=`.
     """
     return dict(_split(pair) for pair in pairs)
+
+
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
+
+
+def seconds_of(duration: str) -> float:
+    """Return the seconds in `90`, `90s`, `15m`, `6h` or `2d`.
+
+    Raises:
+        BadValueError: it is none of these.
+    """
+    found = _DURATION.fullmatch(duration.strip())
+    if not found:
+        raise BadValueError(f"{duration!r} is no duration, such as 90s, 15m, 6h or 2d")
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _split(pair: str) -> tuple[str, str]:

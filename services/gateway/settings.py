@@ -23,7 +23,9 @@ class GatewaySettings(CommonSettings):
     keys_file: Path | None = None  # JSON: the hashes of API keys, with tenant and scopes
     origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
 
-    overdue_seconds: float = Field(default=60.0, gt=0)  # before a message counts as lost
+    overdue_seconds: float = Field(
+        default=60.0, gt=0
+    )  # until a message counts as lost; under 10 some wrongly
 
     body_limit: int = Field(default=1024 * 1024, ge=1024)  # bytes; above it 413
     payload_limit: int = Field(default=256 * 1024, ge=64)  # bytes; above it 413

@@ -187,6 +187,8 @@ def _filter(
 def _target(ids: list[str], wanted: Document, *, everything: bool) -> Document:
     if ids and (wanted or everything):
         raise Stop("give either ids or a filter", Exit.USAGE)
+    if wanted and everything:
+        raise Stop("give either a filter or --all", Exit.USAGE)
     if not (ids or wanted or everything):
         raise Stop("say which: ids, a filter, or --all for all of them", Exit.USAGE)
     return {"ids": ids} if ids else {"filter": wanted}

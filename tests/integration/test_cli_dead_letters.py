@@ -110,6 +110,7 @@ def test_a_dry_run_says_what_would_be_touched(house: FakeHouse) -> None:
     [
         ("redrive",),
         ("redrive", JOB, "--all"),
+        ("discard", "--type", "x", "--all"),
         ("discard", JOB, "--type", "x"),
         ("list", "--older-than", "soon"),
         ("campaign", "--watch"),

@@ -293,8 +293,8 @@ class House:
                 options = one.message.options
                 self.ready_at[work_queue(options.queue, options.priority)] = self.world.now
 
-    def find_overdue(self, *, guesses: bool = False) -> None:
-        """Do what the sweeper does; one that guesses takes all queues for empty."""
+    def find_overdue(self, *, guesses: bool = False, spares: bool = False) -> None:
+        """Do what the sweeper does; a guess: all queues are empty; `spares`: all is held."""
         self.look_at_queues()
         now, waits = self.world.now, self.world.index("waiting")
         news = tuple(
@@ -306,6 +306,8 @@ class House:
             for queue in AMQP_QUEUES
         )
         held = frozenset() if guesses else self.held_jobs()
+        if spares:
+            held = frozenset(self.jobs)
         after = 0 if guesses else OVERDUE
         found = self.world.do(
             FindOverdue(tenant=TENANT, after=after, news=news, held=held, limit=2)

@@ -154,14 +154,15 @@ class StoreMachine(LetterRules):
     @rule(
         ticks=st.booleans(),
         limit=st.sampled_from([1, 100]),
-        overdue=st.sampled_from(["", "", "looks", "guesses"]),
+        overdue=st.sampled_from(["", "looks", "guesses", "spares"]),
     )
     def sweep(self, ticks: bool, limit: int, overdue: str) -> None:
         if ticks:
             self.house.tick()
         self.house.sweep(limit)
         if overdue:
-            self.house.find_overdue(guesses=overdue == "guesses")
+            wrong = overdue != "looks"
+            self.house.find_overdue(guesses=wrong, spares=overdue == "spares")
 
     @rule(beats=st.booleans(), ghost=st.sampled_from([*["heartbeat"] * 4, *sorted(ENDS)]))
     def take_over(self, beats: bool, ghost: str) -> None:

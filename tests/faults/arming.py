@@ -30,5 +30,5 @@ class Arming:
 
     def wait_dead(self, service: str) -> None:
         """Wait until the armed step was reached and the process is gone."""
-        eventually(lambda: not self._armed.exists(), within=20)
+        eventually(lambda: not self._armed.exists(), within=30)
         eventually(lambda: not self.stage.house.service(service).is_running, within=5)

@@ -34,7 +34,8 @@ class Evidence:
     `accepted`: ids answered with 202. `jobs`: each as GET showed it last. `histories`: each job's
     (step, state) as the stream tells it. `queues`: messages ready or unacked, by queue. `residue`:
     entries left, by Redis key. `forgetful`: the store was made to forget acknowledged writes, so
-    that runs and attempts need not match any more.
+    that runs and attempts need not match any more. `letters`: ids that are listed as dead letters;
+    None when that was not asked.
     """
 
     accepted: frozenset[str]
@@ -44,6 +45,7 @@ class Evidence:
     queues: Mapping[str, int] = field(default_factory=dict)
     residue: Mapping[str, int] = field(default_factory=dict)
     forgetful: bool = False
+    letters: frozenset[str] | None = None
 
 
 def flaws(found: Evidence) -> list[str]:
@@ -62,7 +64,8 @@ def flaws(found: Evidence) -> list[str]:
             wrong.append(f"{job}: the stream does not know it")
             continue
         runs = runs_of[job]
-        problems = [*_history(record, steps), *_budget(record), *_letters(record)]
+        problems = [*_history(record, steps), *_budget(record)]
+        problems += _letters(record, found.letters)
         if not found.forgetful:
             problems += _match(record, steps, runs)
         wrong += [f"{job}: {problem}" for problem in problems]
@@ -114,9 +117,12 @@ def _budget(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"{max(len(used), record['attempt'])} attempts where {most} are allowed"
 
 
-def _letters(record: Mapping[str, Any]) -> Iterator[str]:
-    if (record["state"] == "failed") != (record["dead_letter"] is not None):
+def _letters(record: Mapping[str, Any], listed: frozenset[str] | None) -> Iterator[str]:
+    failed = record["state"] == "failed"
+    if failed != (record["dead_letter"] is not None):
         yield f"{record['state']}, with dead letter {record['dead_letter']}"
+    if listed is not None and failed != (record["id"] in listed):
+        yield f"{record['state']}, {'not ' if failed else ''}listed as a dead letter"
 
 
 def _match(record: Mapping[str, Any], steps: Steps, runs: Sequence[Run]) -> Iterator[str]:

@@ -151,6 +151,7 @@ class Stage:
             queues=queues,
             residue=residue,
             forgetful=forgetful,
+            letters=None if forgetful else await self._letters(http),
         )
 
     def queues(self) -> dict[str, int]:
@@ -203,6 +204,19 @@ class Stage:
             await watcher.run(within=30.0)
             histories |= {job: seen.states for job, seen in watcher.seen.items()}
         return histories
+
+    async def _letters(self, http: httpx.AsyncClient) -> frozenset[str]:
+        """Return the ids of all dead letters."""
+        found: set[str] = set()
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await http.get("/v1/dead-letters", params={"limit": "200", **cursor})
+            assert answer.status_code == 200, answer.text
+            told = answer.json()
+            found |= {job["id"] for job in told["data"]}
+            if not told["page"]["has_more"]:
+                return frozenset(found)
+            cursor = {"cursor": told["page"]["next"]}
 
     def _drained(self, tenant: str) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Give the last messages 15 s to go; what is left then is evidence."""

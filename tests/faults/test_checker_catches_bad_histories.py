@@ -129,6 +129,19 @@ BAD: dict[str, tuple[Evidence, str]] = {
         ),
         "failed, with dead letter None",
     ),
+    "a failure that is not listed": (
+        replace(
+            GOOD,
+            jobs={JOB: a_record(state="failed", dead_letter={"reason": "poison"})},
+            histories={JOB: steps("queued", "running", "failed")},
+            letters=frozenset(),
+        ),
+        "failed, not listed as a dead letter",
+    ),
+    "a success that is listed": (
+        replace(GOOD, letters=frozenset({JOB})),
+        "succeeded, listed as a dead letter",
+    ),
     "a message that was left over": (
         replace(GOOD, queues={"waymark.default": 1}),
         "queue waymark.default still holds 1",

@@ -1,6 +1,7 @@
 """G1, W6, W7: the process dies before and after each step that moves a job; all of it heals."""
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -114,3 +115,57 @@ async def test_w7_what_honours_the_idempotency_key_happens_once_though_its_job_r
     runs = arming.stage.witness.runs(job)
     assert [run.ended for run in runs] == [True, True]
     assert {line["key"] for line in effects if line["kind"] == "end"} == {job}
+
+
+async def test_a_sweeper_that_dies_between_a_takeover_and_its_message_is_healed(
+    arming: Arming,
+) -> None:
+    stage = arming.stage
+    stage.heal()
+    async with stage.client() as http:
+        job = await stage.submit(http, seconds=1.5)
+        await stage.run_of(job)
+        arming.arm("gateway after Sweep that publishes")
+        stage.house.service("worker").kill()
+        await asyncio.to_thread(arming.wait_dead, "gateway")
+        await asyncio.to_thread(stage.heal)
+
+        assert await stage.verdict(http, [job]) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_worker_that_dies_while_it_hands_back_charges_nobody(
+    arming: Arming, when: str
+) -> None:
+    stage = arming.stage
+    stage.heal()
+    async with stage.client() as http:
+        job = await stage.submit(http, seconds=7)
+        await stage.run_of(job)
+        arming.arm(f"worker {when} Release")
+        stage.house.service("worker").process.signal(signal.SIGTERM)
+        await asyncio.to_thread(arming.wait_dead, "worker")
+        await asyncio.to_thread(stage.heal)
+
+        assert await stage.verdict(http, [job]) == []
+        assert (await stage.gateway.read(http, job))["attempt"] == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_gateway_that_dies_at_a_redrive_leaves_one_life_or_the_other(
+    arming: Arming, when: str
+) -> None:
+    stage = arming.stage
+    stage.heal()
+    async with stage.client() as http:
+        job = await stage.submit(http, refuse=True)
+        await stage.gateway.settle(http, [job], within=20)
+        arming.arm(f"gateway {when} Redrive")
+        with pytest.raises(httpx.TransportError):
+            await http.post(f"/v1/jobs/{job}/retry")
+        await asyncio.to_thread(arming.wait_dead, "gateway")
+        await asyncio.to_thread(stage.heal)
+
+        assert await stage.verdict(http, [job]) == []
+        lives = 1 + (await stage.gateway.read(http, job))["redrives"]
+        assert lives == len(stage.witness.runs(job)) == (1 if when == "before" else 2)

@@ -40,8 +40,8 @@ TABLE: tuple[tuple[str, int, tuple[float, float]], ...] = (
 )
 # Between the storms a worker is killed in calm weather, to measure how soon its jobs run again.
 CALM_KILL = "kill worker in calm"
-STORMY_SECONDS = 30.0
-HEALING_SECONDS = 3.0
+STORMY_SECONDS = 40.0
+HEALING_SECONDS = 17.0  # for one lease after a restart of Redis nobody is taken over
 BUSY_SECONDS = 10.0
 CALM_SECONDS = 21.0
 

@@ -14,7 +14,7 @@ from tests.faults.stage import Stage
 KINDS = {
     "ok": 40,
     "flaky": 15,
-    "slow": 25,
+    "slow": 15,
     "crash": 8,
     "poison": 2,
     "cancel": 8,
@@ -22,7 +22,7 @@ KINDS = {
     "refused": 4,
 }
 REPEATED = 0.3  # of the jobs come with an Idempotency-Key and are asked for until they answer
-MEAN_GAP_SECONDS = 0.8  # of one tenant
+MEAN_GAP_SECONDS = 1.2  # of one tenant; three of them keep about half of six slots busy
 PATIENCE_SECONDS = 120.0
 BATCH = 20
 

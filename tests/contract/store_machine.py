@@ -193,14 +193,24 @@ class StoreMachine(LetterRules):
     # --- what breaks
 
     @precondition(lambda self: not self.broker_broke)
-    @rule(which=st.integers(-1, 23))
-    def broker_forgets(self, which: int) -> None:
-        """It loses one message; or all, and every connection."""
+    @rule(
+        which=st.sampled_from([-1, -1, -1, 0, 1]),
+        waits=st.sampled_from([True, True, False]),
+        seconds=st.sampled_from([25, 25, 0]),
+    )
+    def broker_forgets(self, which: int, waits: bool, seconds: int) -> None:
+        """It loses one message; or all, and every connection. Often while a job waits for it."""
         self.broker_broke = True
+        if waits:
+            self.house.submit(None)
+            self.run_errands()
+            self.oracle.look()
         if which < 0:
             self.house.wipe_broker()
         elif self.house.broker:
             self.house.lose([pick(self.house.broker, which)])
+        self.time_passes(seconds, beats=True)
+        self.house.find_overdue()
 
     @precondition(lambda self: self.house.attempts)
     @rule(which=any_number)

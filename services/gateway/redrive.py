@@ -6,8 +6,8 @@ from typing import Final
 import structlog
 import uuid_utils
 
+from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.handing_over import hand_over
-from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.refusals import JobNotFound, NothingToRedrive, Unavailable
 from shared.contracts.dead_letters import LetterVerdict, Redrive
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable

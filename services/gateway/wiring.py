@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from services.gateway.access import TokenDesk
 from services.gateway.app import build_app
 from services.gateway.catalogue import Catalogue
+from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
 from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
@@ -24,7 +25,6 @@ from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.keyring import KeyRing
-from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.redrive import Redriving

@@ -10,9 +10,9 @@ import httpx
 from services.gateway.access import TokenDesk
 from services.gateway.app import build_app
 from services.gateway.catalogue import Catalogue
+from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
 from services.gateway.keyring import KeyRing
-from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.redrive import Redriving

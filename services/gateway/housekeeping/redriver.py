@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 import uuid_utils
 
+from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.handing_over import hand_over
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from shared.contracts.commands import RunJob
 from shared.contracts.dead_letters import (

@@ -2,10 +2,10 @@
 
 import structlog
 
+from services.gateway.handing_over import hand_over
 from services.gateway.metrics import Metrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, Unroutable
-from shared.contracts.operations import Confirm
 from shared.ports import AsyncJobStore, CommandPublisher
 
 log = structlog.get_logger()
@@ -31,16 +31,12 @@ class Republisher:
         if not self._publisher.ready:
             return
         try:
-            if delay_ms > 0:
-                await self._publisher.publish_later(message, delay_ms=delay_ms)
-            else:
-                await self._publisher.publish(message)
+            await hand_over(
+                message, delay_ms=delay_ms, store=self._store, publisher=self._publisher
+            )
         except (BrokerUnavailable, Unroutable) as fault:
             log.warning("republish_failed", job_id=message.job, code=fault.code)
             return
         self._metrics.republished(reason)
         dispatch = message.options.dispatch
-        await self._store.do(
-            Confirm(tenant=message.options.tenant, job=message.job, dispatch=dispatch)
-        )
         log.info("job_republished", job_id=message.job, dispatch=dispatch, reason=reason)

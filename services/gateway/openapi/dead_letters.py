@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from services.gateway.openapi.document import Extra, _answer, _operation
+from services.gateway.openapi.document import Extra, answer, operation
 from services.gateway.requests.dead_letters import OLDEST_SECONDS
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 from shared.contracts.job import DeadLetterReason
@@ -32,28 +32,28 @@ _FILTER: Final = (
     _query("newer_than_seconds", "Dead for at most that long.", **_AGE),
 )
 
-RETRY_JOB: Final = _operation(
-    (202, _answer("Queued again, in a new life; in the broker.", "Job", "Location", "ETag")),
+RETRY_JOB: Final = operation(
+    (202, answer("Queued again, in a new life; in the broker.", "Job", "Location", "ETag")),
     body="RetryRequest",
     body_required=False,
 )
-LIST_LETTERS: Final = _operation(
-    (200, _answer("A page, those that failed last first.", "JobPage", "Link")),
+LIST_LETTERS: Final = operation(
+    (200, answer("A page, those that failed last first.", "JobPage", "Link")),
     parameters=(*_FILTER, *_PAGE),
 )
-_OUTLOOK: Final = (200, _answer("A dry run: what would be touched.", "CampaignOutlook"))
-REDRIVE: Final = _operation(
+_OUTLOOK: Final = (200, answer("A dry run: what would be touched.", "CampaignOutlook"))
+REDRIVE: Final = operation(
     _OUTLOOK,
-    (202, _answer("The campaign runs.", "Campaign", "Location")),
+    (202, answer("The campaign runs.", "Campaign", "Location")),
     body="CampaignRequest",
 )
-DISCARD: Final = _operation(
+DISCARD: Final = operation(
     _OUTLOOK,
-    (202, _answer("The campaign runs.", "Campaign", "Location")),
+    (202, answer("The campaign runs.", "Campaign", "Location")),
     body="CampaignRequest",
 )
-LIST_CAMPAIGNS: Final = _operation(
-    (200, _answer("A page, newest first.", "CampaignPage", "Link")), parameters=_PAGE
+LIST_CAMPAIGNS: Final = operation(
+    (200, answer("A page, newest first.", "CampaignPage", "Link")), parameters=_PAGE
 )
-READ_CAMPAIGN: Final = _operation((200, _answer("The campaign.", "Campaign")))
-ABORT_CAMPAIGN: Final = _operation((200, _answer("It runs no more.", "Campaign")))
+READ_CAMPAIGN: Final = operation((200, answer("The campaign.", "Campaign")))
+ABORT_CAMPAIGN: Final = operation((200, answer("It runs no more.", "Campaign")))

@@ -21,7 +21,8 @@ def _json(name: str) -> Extra:
     return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}}
 
 
-def _answer(description: str, name: str, *headers: str) -> Extra:
+def answer(description: str, name: str, *headers: str) -> Extra:
+    """Return an answer whose body is the schema `name`, with these headers."""
     described = {header: {"schema": {"type": "string"}} for header in headers}
     return {"description": description, "headers": described, **_json(name)}
 
@@ -36,25 +37,26 @@ _KEY: Final[list[Extra]] = [{"apiKey": []}]
 _KEY_OR_TOKEN: Final[list[Extra]] = [{"apiKey": []}, {"browserToken": []}]
 
 
-def _operation(
+def operation(
     *answers: tuple[int, Extra],
     body: str | None = None,
     body_required: bool = True,
     parameters: tuple[Extra, ...] = (),
     security: list[Extra] = _KEY,
 ) -> Extra:
+    """Return what FastAPI is told of a route beside its code: answers, body, parameters."""
     extra: Extra = {"security": security, "parameters": [*parameters, _TENANT]}
     if body:
         extra["requestBody"] = {"required": body_required, **_json(body)}
     return {"openapi_extra": extra, "responses": dict(answers)}
 
 
-SUBMIT: Final = _operation(
+SUBMIT: Final = operation(
     (
         200,
-        _answer("It has ended within the time that the client preferred to wait.", "AcceptedJob"),
+        answer("It has ended within the time that the client preferred to wait.", "AcceptedJob"),
     ),
-    (202, _answer("Safe: on record and in the broker.", "AcceptedJob", "Location", "ETag")),
+    (202, answer("Safe: on record and in the broker.", "AcceptedJob", "Location", "ETag")),
     body="JobRequest",
     parameters=(
         _header("Idempotency-Key", "One key, one job: 1-255 visible characters, kept 24 h."),
@@ -62,8 +64,8 @@ SUBMIT: Final = _operation(
         _WAIT,
     ),
 )
-LIST_JOBS: Final = _operation(
-    (200, _answer("A page, newest first.", "JobPage", "Link")),
+LIST_JOBS: Final = operation(
+    (200, answer("A page, newest first.", "JobPage", "Link")),
     parameters=(
         {"name": "cursor", "in": "query", "schema": {"type": "string"}},
         {
@@ -78,22 +80,22 @@ LIST_JOBS: Final = _operation(
         },
     ),
 )
-READ_JOB: Final = _operation(
-    (200, _answer("The job.", "Job", "ETag", "Retry-After")),
+READ_JOB: Final = operation(
+    (200, answer("The job.", "Job", "ETag", "Retry-After")),
     (304, {"description": "It is still as If-None-Match says."}),
     parameters=(_header("If-None-Match", "An ETag: 304 while the job is as it was."), _WAIT),
     security=_KEY_OR_TOKEN,
 )
-CANCEL_JOB: Final = _operation(
-    (200, _answer("It does not run and never will again.", "Job", "ETag")),
-    (202, _answer("It runs, and has been told to stop.", "Job", "ETag", "Retry-After")),
+CANCEL_JOB: Final = operation(
+    (200, answer("It does not run and never will again.", "Job", "ETag")),
+    (202, answer("It runs, and has been told to stop.", "Job", "ETag", "Retry-After")),
     body="CancelRequest",
     body_required=False,
     security=_KEY_OR_TOKEN,
 )
-MINT_TOKEN: Final = _operation((201, _answer("A browser token.", "Access")), body="TokenRequest")
-LIST_TYPES: Final = _operation((200, _answer("Every job type.", "JobTypes")))
-READ_TYPE: Final = _operation((200, _answer("The job type.", "JobType")))
+MINT_TOKEN: Final = operation((201, answer("A browser token.", "Access")), body="TokenRequest")
+LIST_TYPES: Final = operation((200, answer("Every job type.", "JobTypes")))
+READ_TYPE: Final = operation((200, answer("The job type.", "JobType")))
 
 
 def complete(app: FastAPI) -> None:

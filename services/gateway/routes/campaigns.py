@@ -2,9 +2,9 @@
 
 from fastapi import FastAPI, Request, Response
 
-from services.gateway.campaigns import abort_campaign, read_campaign
 from services.gateway.credentials import Caller, Scope
-from services.gateway.letter_views import campaign_view
+from services.gateway.dead_letters.campaigns import abort_campaign, read_campaign
+from services.gateway.dead_letters.views import campaign_view
 from services.gateway.listing import parse_page_request, write_cursor
 from services.gateway.openapi import dead_letters as openapi
 from services.gateway.parts import Parts

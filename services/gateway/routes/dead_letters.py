@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
 
-from services.gateway.campaigns import look_ahead, start_campaign
 from services.gateway.credentials import Caller, Scope
-from services.gateway.letter_cursor import read_letter_cursor, write_letter_cursor
-from services.gateway.letter_views import campaign_view, outlook_view
+from services.gateway.dead_letters.campaigns import look_ahead, start_campaign
+from services.gateway.dead_letters.cursor import read_letter_cursor, write_letter_cursor
+from services.gateway.dead_letters.views import campaign_view, outlook_view
 from services.gateway.openapi import dead_letters as openapi
 from services.gateway.parts import Parts
 from services.gateway.read import is_job_id

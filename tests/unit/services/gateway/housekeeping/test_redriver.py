@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
+from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.redriver import Redriver
-from services.gateway.letter_metrics import LetterMetrics
 from services.gateway.metrics import Metrics
 from shared.contracts.dead_letters import (
     Action,

@@ -1,6 +1,6 @@
 """Dead letters and campaigns as operators see them."""
 
-from services.gateway.campaigns import Outlook
+from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.render import Renderer
 from services.gateway.times import maybe_rfc3339, rfc3339
 from shared.contracts.dead_letters import Campaign, LetterFilter

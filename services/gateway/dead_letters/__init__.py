@@ -1,0 +1,1 @@
+"""Dead letters as operators meet them: lists, campaigns, counts."""

@@ -64,6 +64,7 @@ class Tormentor:
     stage: Stage
     seed: str
     wounds: list[Wound] = field(default_factory=list)
+    probes: list[str] = field(default_factory=list)  # jobs of its own, accepted for TENANT
     _busy: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def rage(self, until: asyncio.Event) -> None:
@@ -101,9 +102,7 @@ class Tormentor:
                 await asyncio.sleep(HEALING_SECONDS)
                 await asyncio.to_thread(self.stage.heal)
                 service = self.stage.house.service(worker)
-                await asyncio.to_thread(
-                    holds, lambda: len(self._runs_in(service)) > 1, within=BUSY_SECONDS
-                )
+                await self._keep_busy(service)
                 began = time.monotonic()
                 orphans = await asyncio.to_thread(self._strike, "kill", "worker", worker, 0.0)
                 self.wounds.append(Wound(CALM_KILL, worker, began, began, tuple(orphans)))
@@ -111,6 +110,14 @@ class Tormentor:
         finally:
             for _ in range(AT_ONCE):
                 gate.release()
+
+    async def _keep_busy(self, service: Service) -> None:
+        """Submit long jobs and wait until the worker runs one."""
+        async with self.stage.client() as http:
+            mine = await self.stage.submit_many(http, 4, seconds=6)
+        self.probes += mine
+        busy = lambda: any(run.job in mine for run in self._runs_in(service))  # noqa: E731
+        await asyncio.to_thread(holds, busy, within=BUSY_SECONDS)
 
     async def _break(self, name: str, worker: str, lasts: float, gate: asyncio.Semaphore) -> None:
         verb, _, what = name.partition(" ")

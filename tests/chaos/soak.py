@@ -47,6 +47,8 @@ async def soak(stage: Stage, *, seconds: float, seed: str) -> dict[str, Any]:
         await raging
         await asyncio.to_thread(stage.heal)
         healed = time.monotonic()
+    ledger.accepted[TENANT].update(tormentor.probes)
+    ledger.kinds |= dict.fromkeys(tormentor.probes, "slow")
     wrong, states = await _account(stage, ledger)
     every, in_calm = recoveries(tormentor.wounds, stage.witness.runs())
     if in_calm and _p99(in_calm) > RECOVERY_SECONDS:

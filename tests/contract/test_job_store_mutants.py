@@ -10,7 +10,7 @@ from tests.contract.store_worlds import RedisWorld, TwinWorld, held_scripts
 
 # Always the same examples: the machine's gift of finding bugs is not a matter of luck.
 ENOUGH = settings(
-    max_examples=120,
+    max_examples=300,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

@@ -129,6 +129,12 @@ MUTANTS = [
         "",
     ),
     Mutant("a tombstone is overlooked", "claim_missing", "if asked_at then", "if false then"),
+    Mutant(
+        "two requests under one key publish both",
+        "bound",
+        "if tonumber(bound[3]) > now and bound[4] ~= asked then",
+        "if false then",
+    ),
     Mutant("progress is no event", "prelude", "revision = revision + 1", "revision = revision + 0"),
     Mutant(
         "a confirmed job is not waited for",

@@ -113,15 +113,25 @@ def work_topology(queue: str) -> Topology:
     )
 
 
+def dead_letter_topology() -> Topology:
+    """Return where messages go that nobody will run, for those who read them."""
+    return Topology(
+        exchanges=(Exchange(DEAD_LETTER_EXCHANGE, "fanout", {}),),
+        queues=(Queue(DEAD_LETTER_QUEUE, {"x-queue-type": "quorum"}),),
+        bindings=(Binding(DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, ""),),
+    )
+
+
 def house_topology() -> Topology:
     """Return what every publisher declares: dead letters, the last hop and the ladder."""
+    dead = dead_letter_topology()
     exchanges = [
-        Exchange(DEAD_LETTER_EXCHANGE, "fanout", {}),
+        *dead.exchanges,
         Exchange(DELIVER_EXCHANGE, "topic", {"alternate-exchange": DEAD_LETTER_EXCHANGE}),
         *(Exchange(ladder_level(n), "topic", {}) for n in range(LADDER_LEVELS)),
     ]
-    queues = [Queue(DEAD_LETTER_QUEUE, {"x-queue-type": "quorum"})]
-    bindings = [Binding(DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, "")]
+    queues = [*dead.queues]
+    bindings = [*dead.bindings]
     for level in range(LADDER_LEVELS):
         name = ladder_level(level)
         below = ladder_level(level - 1) if level else DELIVER_EXCHANGE

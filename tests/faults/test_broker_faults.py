@@ -204,7 +204,6 @@ async def test_q11_no_dead_letter_is_lost_while_their_queue_is_gone(
         assert record["dead_letter"]["reason"] == "not_retryable"
 
 
-@pytest.mark.xfail(strict=True, reason="the archivist does not hear that its consumer is cancelled")
 async def test_q11_a_deleted_dead_letter_queue_is_declared_again_within_20_s(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:

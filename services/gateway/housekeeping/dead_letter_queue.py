@@ -12,7 +12,7 @@ from pika.connection import URLParameters
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from shared.contracts.topology import DEAD_LETTER_QUEUE
+from shared.contracts.topology import DEAD_LETTER_QUEUE, dead_letter_topology
 from shared.runtime.pacing import full_jitter, pause
 
 PREFETCH: Final = 32
@@ -100,6 +100,9 @@ class _Reader:
 
     def _on_channel(self, channel: Channel) -> None:
         channel.add_on_close_callback(self._on_lost)
+        # A deleted queue is told by a cancel only; to begin again declares it anew.
+        channel.add_on_cancel_callback(lambda _: self._on_lost(channel, "the queue is gone"))
+        _declare(channel)
         channel.basic_qos(prefetch_count=PREFETCH, callback=self._then_consume(channel))
 
     def _then_consume(self, channel: Channel) -> Callable[[object], None]:
@@ -122,6 +125,17 @@ class _Reader:
             self.close()
         except AMQPError:
             log.debug("dead_letter_connection_gone")
+
+
+def _declare(channel: Channel) -> None:
+    """Make sure of the queue; the broker carries out in order what is sent without waiting."""
+    topology = dead_letter_topology()
+    for exchange in topology.exchanges:
+        channel.exchange_declare(exchange.name, exchange.kind, durable=True)
+    for queue in topology.queues:
+        channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+    for binding in topology.bindings:
+        channel.queue_bind(binding.destination, binding.source, binding.key)
 
 
 def last_reason(headers: object) -> str | None:

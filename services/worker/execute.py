@@ -28,6 +28,7 @@ from services.worker.limits import Deadlines
 from services.worker.metrics import WorkerMetrics
 from services.worker.slots.client import SlotsUnavailable
 from services.worker.slots.terms import Assignment, Died, Slots
+from shared.contracts.answers import Settled, SettleVerdict
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop
@@ -118,8 +119,9 @@ class Executor:
             log.warning("attempt_lost", job_id=attempt.job.id, attempt=attempt.job.attempt)
             tools.metrics.ended(attempt.job, Outcome.WORKER_LOST, seconds)
             return tools.claims.unresolved(delivery)
-        tools.metrics.ended(attempt.job, outcome_of(end), seconds)
-        return tools.settlements.settle(delivery, attempt, end)
+        settled = tools.settlements.write(attempt, end)
+        tools.metrics.ended(attempt.job, outcome_of(end, settled), seconds)
+        return tools.settlements.answer(delivery, end, settled)
 
     def _watch(
         self, attempt: Attempt, entry: CatalogEntry, teller: Teller, started: float
@@ -158,8 +160,10 @@ class Executor:
         return conclude(ended, facts, uniform=self._tools.uniform)
 
 
-def outcome_of(end: Settle) -> Outcome:
-    """Return how the attempt that `end` settles is counted."""
+def outcome_of(end: Settle, settled: Settled | None) -> Outcome:
+    """Return how an attempt is counted: as its record will say, and not as it would have liked."""
+    if settled is None or settled.verdict is SettleVerdict.LOST:
+        return Outcome.WORKER_LOST
     if isinstance(end, Retry | Fail):
         return end.fault.outcome
     if isinstance(end, Release):

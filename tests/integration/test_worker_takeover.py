@@ -55,7 +55,7 @@ def test_a_worker_that_stood_still_writes_nothing_when_it_wakes(house: House) ->
     zombie = house.start_worker(**QUICK)
     house.sweep(LEASE_MS)
     job = house.submit("w.sleep", seconds=12)
-    house.wait_state(job, State.RUNNING)
+    house.wait_for(job, lambda record: record.progress)  # not before its slot has begun
     zombie.told(signal.SIGSTOP)
     house.start_worker(**QUICK)
     taken = sweep_until(house, job, State.QUEUED)

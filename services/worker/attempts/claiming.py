@@ -13,6 +13,7 @@ from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, RenewalVerdict
+from shared.contracts.job import Outcome
 from shared.contracts.operations import Claim, Confirm, Heartbeat
 from shared.runtime.pacing import pause_thread
 
@@ -138,7 +139,10 @@ class Claims:
             renewal = self._stubborn.ask(
                 self.renewal(attempt), give_up=lambda: self.gives_up(delivery)
             )
-            if renewal is None or renewal.verdict is RenewalVerdict.LOST:
+            if renewal is None:
+                return self.unresolved(delivery)
+            if renewal.verdict is RenewalVerdict.LOST:
+                self._metrics.ended(attempt.job, Outcome.WORKER_LOST, 0.0)
                 return self.unresolved(delivery)
             if renewal.verdict is RenewalVerdict.OK:
                 attempt = replace(

@@ -37,14 +37,14 @@ class Settlements:
         self._intake = intake
         self._pause = pause
 
-    def settle(self, delivery: Delivered, attempt: Attempt, end: Settle) -> Answer:
-        """Write `end` until it stands or the attempt is lost; then say how the delivery goes.
+    def write(self, attempt: Attempt, end: Settle) -> Settled | None:
+        """Write `end` until it stands or the attempt is lost; None when the worker had to leave.
 
         Does not give up while the worker lives: what was computed is kept in this thread.
         """
-        settled = self._write(attempt, end)
+        settled = self._insist(attempt, end)
         if settled is None:
-            return Answer.HOLD
+            return None
         log.info(
             "job_settled",
             job_id=attempt.job.id,
@@ -53,6 +53,12 @@ class Settlements:
             verdict=settled.verdict,
             state=settled.state,
         )
+        return settled
+
+    def answer(self, delivery: Delivered, end: Settle, settled: Settled | None) -> Answer:
+        """Send on what the settled `end` asks for, and return how the delivery goes."""
+        if settled is None:
+            return Answer.HOLD
         if settled.verdict is SettleVerdict.LOST or isinstance(end, Release):
             return Answer.REQUEUE
         if settled.state is State.FAILED:
@@ -61,7 +67,7 @@ class Settlements:
             return self._claims.unresolved(delivery)
         return Answer.ACK
 
-    def _write(self, attempt: Attempt, end: Settle) -> Settled | None:
+    def _insist(self, attempt: Attempt, end: Settle) -> Settled | None:
         while True:
             settled = self._stubborn.ask(end, give_up=self._gives_up)
             if settled is None or settled.verdict is SettleVerdict.OK:

@@ -139,6 +139,7 @@ def test_a_late_claim_that_was_lost_meanwhile_is_given_back() -> None:
     bench.store.answer(Heartbeat, Renewal(verdict=RenewalVerdict.LOST))
     assert bench.run() is Answer.REQUEUE
     assert not bench.slots.assigned
+    assert bench.outcomes("worker_lost") == 1
 
 
 def test_a_delivery_whose_connection_is_gone_is_not_even_claimed() -> None:

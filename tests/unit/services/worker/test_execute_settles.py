@@ -307,11 +307,12 @@ def test_progress_that_is_refused_means_that_the_attempt_is_lost() -> None:
     assert bench.slots.slots[0].treated == ["kill"]
 
 
-def test_a_settle_that_is_lost_is_given_back() -> None:
+def test_a_settle_that_is_lost_is_given_back_and_counted_as_its_record_says() -> None:
     bench = Bench([Returned("null")])
     bench.store.answer(Succeed, LOST)
     bench.store.answer(Heartbeat, Renewal(verdict=RenewalVerdict.LOST))
     assert bench.run() is Answer.REQUEUE
+    assert (bench.outcomes("worker_lost"), bench.outcomes("succeeded")) == (1, 0)
 
 
 def test_a_record_that_the_store_forgot_is_brought_back_before_its_result_is_given_up() -> None:

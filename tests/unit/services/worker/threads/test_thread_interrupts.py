@@ -17,6 +17,7 @@ from services.worker.threads.pool import ThreadSlots
 from tests.fakes.thread_jobs import begun, cut_off, inside, last_of, thread_slots
 
 ROUNDS = 400
+HITS = ROUNDS // 10  # the moments are worth something only if so many fell within the handler
 SHORTEST_SWITCH = 1e-5  # seconds: threads take turns far more often than usual
 
 
@@ -154,14 +155,17 @@ def test_one_that_finds_the_thread_on_its_way_into_our_own_code_is_held_back(ent
 
 
 @pytest.mark.usefixtures("busy_switching")
-@pytest.mark.parametrize(("kind", "longest"), [("catch", 0.0005), ("catch_async", 0.003)])
+@pytest.mark.parametrize("kind", ["catch", "catch_async"])
 def test_at_whatever_moment_it_comes_it_is_raised_at_most_once(
-    slots: ThreadSlots, kind: str, longest: float
+    slots: ThreadSlots, kind: str
 ) -> None:
     """The handler reports without pause: most interruptions find our own code at work."""
     dice = random.Random(kind)
+    longest = min(_seconds_left_alone(slots, kind) for _ in range(10))
     counts = {0: 0, 1: 0}
-    for _ in range(ROUNDS):
+    for played in range(10 * ROUNDS):
+        if played >= ROUNDS and counts[1] >= HITS:
+            break
         begun.clear()
         slot = slots.start(inside(kind))
         assert begun.wait(5)
@@ -175,7 +179,7 @@ def test_at_whatever_moment_it_comes_it_is_raised_at_most_once(
             counts[int(end.result)] += 1
         assert last_of(slots.start(inside("echo", text="next"))) == Returned('"next"')
 
-    assert counts[1] > ROUNDS / 10
+    assert counts[1] >= HITS
     assert not cut_off.is_set()
 
 
@@ -196,6 +200,15 @@ def test_one_that_comes_with_the_end_hits_neither_the_thread_nor_its_next_job(
 
     handlers = [each for each in threading.enumerate() if each.name.startswith("handler ")]
     assert len(handlers) == 1
+
+
+def _seconds_left_alone(slots: ThreadSlots, kind: str) -> float:
+    begun.clear()
+    slot = slots.start(inside(kind))
+    assert begun.wait(5)
+    since = time.perf_counter()
+    assert last_of(slot) == Returned("0")
+    return time.perf_counter() - since
 
 
 def _let_pass(seconds: float) -> None:

@@ -112,7 +112,10 @@ class Child:
 
     def _next_frame(self) -> ToSlot:
         while not self._arrived:
-            data = self._worker.recv(_CHUNK)
+            try:
+                data = self._worker.recv(_CHUNK)
+            except OSError:
+                data = b""  # a worker that was killed had not read all: reset, not closed
             if not data:
                 _leave()
             self._arrived.extend(self._reader.feed(data))

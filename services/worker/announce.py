@@ -59,7 +59,9 @@ class Announcer:
         card = msgspec.structs.replace(self._card, busy=self._busy(), held=self._held())
         try:
             await self._registry.announce(card, self._entries)
-            self._types.seen({entry.type for entry in await self._registry.catalogue()})
+            # Not the catalogue: it keeps a type for 10 minutes after its last worker.
+            alive = await self._registry.workers()
+            self._types.seen({name for other in alive for name in other.types})
         except StoreUnavailable as fault:
             log.warning("worker_not_announced", why=str(fault))
             self._heard = False

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from services.worker.announce import Announcer
 from services.worker.attempts.unknown import TypeWatch
 from services.worker.house.store_watch import watch_store
@@ -35,10 +37,10 @@ class FakeRegistry:
         self.cards.append(worker)
 
     async def catalogue(self) -> Sequence[CatalogEntry]:
-        return [entry("other")]
+        return [entry("other"), entry("orphaned")]
 
     async def workers(self) -> Sequence[WorkerCard]:
-        return self.cards
+        return [*self.cards, replace(CARD, id="w2", types=("other",))]
 
     async def retire(self, worker: str) -> None:
         self.retired.append(worker)
@@ -71,6 +73,7 @@ async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -
     assert registry.cards[0].busy == 1
     assert registry.cards[0].held == HELD
     assert not types.gone("other")
+    assert types.gone("orphaned"), "the catalogue alone keeps no type alive"
 
 
 async def test_a_registry_that_is_away_closes_the_intake_and_is_asked_again_soon() -> None:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from shared.adapters.store_redis import keys, outage
@@ -89,8 +89,13 @@ class RedisStore:
         return reply
 
     def _send(self, call: Call, command: str, script: str) -> Any:  # noqa: ANN401
+        asked = (command, script, len(call.keys), *call.keys, *call.args)
+        if not call.enrols:
+            try:
+                return self._redis.execute_command(*asked)  # type: ignore[no-untyped-call]
+            except ResponseError as refusal:
+                return refusal
         pipe = self._redis.pipeline(transaction=False)
-        if call.enrols:
-            pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))  # type: ignore[no-untyped-call]
-        pipe.execute_command(command, script, len(call.keys), *call.keys, *call.args)  # type: ignore[no-untyped-call]
+        pipe.execute_command("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))  # type: ignore[no-untyped-call]
+        pipe.execute_command(*asked)  # type: ignore[no-untyped-call]
         return pipe.execute(raise_on_error=False)[-1]

@@ -1,5 +1,6 @@
 """Operators in the house around a store: they redrive and discard; and what must hold then."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.contracts import dead_letters as letters
@@ -87,11 +88,12 @@ class LetterOracle:
     house: House
     since: dict[str, int] = field(default_factory=dict)
 
-    def look(self, touched: set[str]) -> None:
-        """Check the index against the records."""
-        for job in touched:
+    def look(self, touched: Mapping[str, JobRecord | None]) -> None:
+        """Check the index against the records of the jobs that may have changed."""
+        if not touched:
+            return
+        for job, record in touched.items():
             self.since.pop(job, None)
-            record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
             if record is not None:
                 self.look_at(record)
         found = {job.id: job.dead_letter.since for job in dead(self.house) if job.dead_letter}

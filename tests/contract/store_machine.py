@@ -11,7 +11,7 @@ from tests.contract import store_words as say
 from tests.contract.store_house import Attempt, Delivery, House
 from tests.contract.store_letter_rules import LetterRules
 from tests.contract.store_oracles import Oracle
-from tests.contract.store_worlds import INDEXES, World
+from tests.contract.store_worlds import World
 
 T = TypeVar("T")
 MOST_JOBS = 3
@@ -298,7 +298,7 @@ class StoreMachine(LetterRules):
 
     def has_work(self) -> bool:
         house = self.house
-        indexes = any(house.world.index(name) for name in INDEXES)
+        indexes = any(house.world.indexes().values())
         return bool(indexes or house.broker or house.dead or house.errands or house.attempts)
 
     def ready(self) -> list[Delivery]:

@@ -10,7 +10,7 @@ from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
 from tests.contract.store_house import House
 from tests.contract.store_letters import LetterOracle
-from tests.contract.store_worlds import INDEXES, TENANT
+from tests.contract.store_worlds import TENANT
 
 UNCOUNTED = {Outcome.INTERRUPTED, Outcome.WORKER_LOST}
 WAITS_FOR_TIME = {State.SCHEDULED, State.RETRYING}
@@ -35,11 +35,13 @@ class Oracle:
 
     def look(self) -> None:
         """Check everything."""
-        indexes = {name: set(self.house.world.index(name)) for name in INDEXES}
+        indexes = {name: set(found) for name, found in self.house.world.indexes().items()}
         states = self.states
+        records: dict[str, JobRecord | None] = {}
         for job in self.house.touched & self.house.jobs.keys():
             states.pop(job, None)
             record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
+            records[job] = record
             position = self.house.world.do(ops.Locate(tenant=TENANT, job=job))
             if record is None or position is None:
                 assert record is None
@@ -53,7 +55,7 @@ class Oracle:
                 before=self.house.lives.get(job, 0),
             )
             self.check_owned(record, indexes)
-        self.letters.look(self.house.touched & self.house.jobs.keys())
+        self.letters.look(records)
         self.house.touched.clear()
         running = {job for job, state in states.items() if state is State.RUNNING}
         assert indexes["leases"] == running, "a lease without a run, or a run without a lease"

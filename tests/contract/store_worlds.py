@@ -43,7 +43,10 @@ class World(Protocol):
         """Another node takes over and has lost nothing."""
 
     def index(self, name: str) -> Mapping[str, int]:
-        """Read `outbox`, `leases`, `due` or `waiting`: job and time (ms)."""
+        """Read one of INDEXES: job and time (ms)."""
+
+    def indexes(self) -> Mapping[str, Mapping[str, int]]:
+        """Read all of them."""
 
 
 class FakeWorld(FakeStore):
@@ -52,6 +55,9 @@ class FakeWorld(FakeStore):
     def index(self, name: str) -> Mapping[str, int]:
         found: dict[str, int] = getattr(self.peek(TENANT), name)
         return dict(found)
+
+    def indexes(self) -> Mapping[str, Mapping[str, int]]:
+        return {name: self.index(name) for name in INDEXES}
 
 
 class RedisWorld:
@@ -99,15 +105,21 @@ class RedisWorld:
         self.client.set("wm:test:history", f"{self._history:040x}")
 
     def index(self, name: str) -> Mapping[str, int]:
-        start = f"wm:{{{TENANT}}}:{name}"
-        found = [start]
-        if name == "waiting":
-            found = [f"{start}:{queue}" for queue in work_queues("default")]
+        return self._read_indexes(name)[name]
+
+    def indexes(self) -> Mapping[str, Mapping[str, int]]:
+        return self._read_indexes(*INDEXES)
+
+    def _read_indexes(self, *names: str) -> dict[str, dict[str, int]]:
+        places = [(name, key) for name in names for key in _keys_of_index(name)]
         pipe = self.client.pipeline(transaction=False)
-        for key in found:
+        for _name, key in places:
             pipe.zrange(key, 0, -1, withscores=True)
         scored = cast("list[list[tuple[bytes, float]]]", pipe.execute())
-        return {member.decode(): int(score) for one in scored for member, score in one}
+        found: dict[str, dict[str, int]] = {name: {} for name in names}
+        for (name, _key), one in zip(places, scored, strict=True):
+            found[name] |= {member.decode(): int(score) for member, score in one}
+        return found
 
     def close(self) -> None:
         self.store.close()
@@ -161,6 +173,11 @@ class TwinWorld:
         assert self.real.index(name) == expected, name
         return expected
 
+    def indexes(self) -> Mapping[str, Mapping[str, int]]:
+        expected = self.fake.indexes()
+        assert self.real.indexes() == expected
+        return expected
+
     def _both(self, deed: Callable[[Any], None]) -> None:
         deed(self.fake)
         deed(self.real)
@@ -180,6 +197,13 @@ class EpochNames:
     def _name(self, mention: re.Match[str]) -> str:
         number = self._known.setdefault(mention[1], len(self._known) + 1)
         return f"epoch {number}"
+
+
+def _keys_of_index(name: str) -> list[str]:
+    start = f"wm:{{{TENANT}}}:{name}"
+    if name == "waiting":
+        return [f"{start}:{queue}" for queue in work_queues("default")]
+    return [start]
 
 
 def held_scripts(source: Source = packaged) -> Mapping[str, Script]:

@@ -182,5 +182,6 @@ def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
         resume=job.checkpoint,
         soft_time_limit=entry.limits.soft_time_limit_seconds,
         time_limit=entry.limits.time_limit_seconds,
+        max_rss=entry.limits.max_rss_bytes,
         sent_at=attempt.sent_at,
     )

@@ -15,6 +15,7 @@ from shared.contracts.operations import Fault
 SOFT_LIMIT: Final = "soft_time_limit_exceeded"
 HARD_LIMIT: Final = "time_limit_exceeded"
 CRASHED: Final = "crashed"
+MEMORY_LIMIT: Final = "memory_limit_exceeded"
 POISON: Final = "poison"
 CANCELLED: Final = "cancelled"
 INVALID_PAYLOAD: Final = "invalid_payload"
@@ -72,6 +73,15 @@ def of_death(died: Died) -> Problem:
     how = f"signal {died.signal}" if died.signal is not None else f"exit status {died.exit_code}"
     text = f"The job's process died ({how}, peak memory {died.peak_rss // _MIB} MiB)."
     return _ours(CRASHED, text, "Crash", Outcome.CRASHED)
+
+
+def of_overgrowth(died: Died, limit: int | None) -> Problem:
+    """Describe a slot that was killed for its memory; `limit` in bytes. A crash like any other."""
+    text = (
+        f"The job's process was killed at its memory limit of {(limit or 0) // _MIB} MiB "
+        f"(peak memory {died.peak_rss // _MIB} MiB)."
+    )
+    return _ours(MEMORY_LIMIT, text, "MemoryLimit", Outcome.CRASHED)
 
 
 def of_hard_limit(limit: float | None) -> Problem:

@@ -4,13 +4,14 @@ import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a job type; durations in seconds, None for no limit."""
+    """The limits of a job type; durations in seconds, memory in bytes, None for no limit."""
 
     soft_time_limit_seconds: float | None
     time_limit_seconds: float | None
     retries: int
     min_backoff_seconds: float
     max_backoff_seconds: float
+    max_rss_bytes: int | None = None
 
 
 class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):

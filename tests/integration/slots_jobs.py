@@ -32,6 +32,13 @@ def once() -> int:
     return os.getpid()
 
 
+@job("odd.fat", max_rss="200MiB")
+def fat(megabytes: int, seconds: float) -> int:
+    ballast = b"x" * (megabytes << 20)
+    time.sleep(seconds)
+    return len(ballast)
+
+
 @job("odd.whoami")
 def whoami() -> dict[str, object]:
     here = current()

@@ -1,5 +1,6 @@
 """Death in the slots: of a handler, its family, the zygote, the worker; and nobody else's."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.worker.slots.client import SlotsUnavailable, ZygoteSlots
-from services.worker.slots.terms import Died, Raised, Returned
+from services.worker.slots.terms import Assignment, Died, Raised, Returned
 from tests.eventually import eventually
 from tests.integration.slots_running import (
     assignment,
@@ -117,6 +118,25 @@ def test_a_slot_that_dies_says_how(slots: ZygoteSlots) -> None:
     assert (by_signal.signal, by_signal.exit_code) == (signal.SIGSEGV, None)
     assert isinstance(by_exit, Died)
     assert (by_exit.signal, by_exit.exit_code) == (None, 7)
+
+
+def test_a_slot_that_outgrows_its_type_is_killed_and_no_other(slots: ZygoteSlots) -> None:
+    fat = slots.start(_bounded(assignment("fat", job="job-fat", megabytes=300, seconds=30)))
+    slim = slots.start(_bounded(assignment("fat", job="job-slim", megabytes=1, seconds=1)))
+    died = end_of(fat)
+
+    assert isinstance(died, Died)
+    assert (died.signal, died.overgrown) == (signal.SIGKILL, True)
+    assert died.peak_rss > 200 << 20
+    assert end_of(slim) == Returned(str(1 << 20))
+
+
+def test_a_type_without_a_bound_may_grow_in_the_process_of_one_with(slots: ZygoteSlots) -> None:
+    bounded = _bounded(assignment("fat", megabytes=1, seconds=0))
+    assert end_of(slots.start(bounded)) == Returned("1048576")
+    grown = slots.start(assignment("fat", megabytes=300, seconds=0.4))
+
+    assert end_of(grown) == Returned(str(300 << 20))
 
 
 def test_a_dying_slot_leaves_its_siblings_alone(slots: ZygoteSlots, tmp_path: Path) -> None:
@@ -237,3 +257,7 @@ def _stat(name: str) -> list[str]:
         return Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _bounded(asked: Assignment) -> Assignment:
+    return dataclasses.replace(asked, max_rss=200 << 20)

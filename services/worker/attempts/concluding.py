@@ -44,7 +44,12 @@ def conclude(ended: Ended, facts: Facts, *, uniform: Uniform) -> Settle | None:
         return _failed(problem, None, facts, uniform)
     if event.refused or not facts.zygote_alive:
         return _released(facts, lost=not event.refused)
-    return _failed(faults.of_death(event), None, facts, uniform)
+    problem = (
+        faults.of_overgrowth(event, facts.limits.max_rss_bytes)
+        if event.overgrown
+        else faults.of_death(event)
+    )
+    return _failed(problem, None, facts, uniform)
 
 
 def _obeyed(ended: Ended) -> bool:

@@ -72,7 +72,8 @@ def job(
         retry_on: exceptions to retry, when only these are to be.
         never_on: exceptions not to retry.
         max_jobs_per_child: how many attempts one slot process may run, one after another.
-        max_rss: a slot process that has grown beyond this is not used again.
+        max_rss: a slot process that grows beyond this is killed, which counts as a crash; what it
+            starts itself is not counted. Its share of the loaded modules is.
 
     Raises:
         JobDefinitionError: something of this is not possible; the text names the job.
@@ -83,7 +84,8 @@ def job(
             _check_names(name, queue, isolation)
             _check_thread(isolation, time_limit, max_rss)
             hard_limit = _hard_limit(isolation, time_limit)
-            limits = _limits(retries, min_backoff, max_backoff, soft_time_limit, hard_limit)
+            backoffs = (min_backoff, max_backoff)
+            limits = _limits(retries, backoffs, soft_time_limit, hard_limit, max_rss)
             _check_counts(version, max_jobs_per_child)
             signature = read_signature(handler)
             declared = JobType(
@@ -102,7 +104,7 @@ def job(
                 retry_on=_exceptions(retry_on),
                 never_on=_exceptions(never_on),
                 max_jobs_per_child=max_jobs_per_child,
-                max_rss=None if max_rss is None else size_in_bytes(max_rss),
+                max_rss=limits.max_rss_bytes,
             )
             _register(declared)
         except (ValueError, TypeError, NameError, pydantic.PydanticUserError) as fault:
@@ -134,17 +136,19 @@ def _register(declared: JobType) -> None:
 
 def _limits(
     retries: int,
-    min_backoff: Duration,
-    max_backoff: Duration,
+    backoffs: tuple[Duration, Duration],
     soft: Duration | None,
     hard: Duration | None,
+    max_rss: Size | None,
 ) -> Limits:
+    min_backoff, max_backoff = backoffs
     limits = Limits(
         soft_time_limit_seconds=None if soft is None else seconds(soft),
         time_limit_seconds=None if hard is None else seconds(hard),
         retries=retries,
         min_backoff_seconds=seconds(min_backoff),
         max_backoff_seconds=seconds(max_backoff),
+        max_rss_bytes=None if max_rss is None else size_in_bytes(max_rss),
     )
     _require(retries >= 0, f"retries is 0 or more, not {retries!r}")
     _require(

@@ -249,4 +249,5 @@ def _death(ended: Ended | None, *, refused: bool) -> Died:
         exit_code=ended.exit_code,
         peak_rss=ended.peak_rss,
         refused=refused or ended.refused,
+        overgrown=ended.overgrown,
     )

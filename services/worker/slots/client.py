@@ -115,6 +115,7 @@ class ZygoteSlots:
             slot = RunningSlot(self, child, turn, assignment.job)
             with self._changing:
                 self._running[assignment.job] = slot
+            self._leases.bind(child.index, assignment.max_rss)
             self._leases.grant(child.index, assignment.sent_at)
             if child.send(encode(Run(turn, assignment))):
                 return slot

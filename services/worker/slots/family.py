@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 _STARTED: Final = 19  # in /proc/<pid>/stat after the name: proc(5) - 3
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _ROUNDS: Final = 10  # a walk misses whoever is being forked; nobody forks once all are stopped
 
 
@@ -64,6 +65,12 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):
         return  # gone, or it took another user's rights and is out of reach
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has of its own and shares; 0 when it is gone."""
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if fields else 0
 
 
 def kill_marked(mark: bytes) -> None:

@@ -43,6 +43,7 @@ class _Slot:
     index: int
     pid: int
     frozen: bool = False
+    overgrown: bool = False
 
 
 class Nursery:
@@ -93,6 +94,7 @@ class Nursery:
         self._reap()
         self._announce_endings()
         self._freeze_and_thaw()
+        self._kill_overgrown()
         self._leases.beat(time.monotonic())
         self._flush()
         return alive
@@ -181,6 +183,7 @@ class Nursery:
                 signal=-code if code < 0 else None,
                 exit_code=code if code >= 0 else None,
                 peak_rss=peak,
+                overgrown=slot.overgrown,
             )
             self._endings.append((ending, time.monotonic() + _STUBBORN_SECONDS))
 
@@ -216,6 +219,14 @@ class Nursery:
                 family.stop(slot.pid)
             else:
                 family.resume(slot.pid)
+
+    def _kill_overgrown(self) -> None:
+        """Kill each slot that has more memory than its attempt may have, and no other."""
+        for slot in self._slots.values():
+            most = self._leases.bound(slot.index)
+            if most is not None and not slot.overgrown and family.resident_bytes(slot.pid) > most:
+                slot.overgrown = True
+                family.kill(slot.pid)
 
     def _send(self, frame: FromZygote) -> None:
         self._outbox += encode(frame)

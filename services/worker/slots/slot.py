@@ -14,7 +14,7 @@ from typing import Final, Never
 
 from services.worker.authoring.context import occupy_process, vacate_process
 from services.worker.authoring.registry import JobType, find_type
-from services.worker.slots import attempt
+from services.worker.slots import attempt, family
 from services.worker.slots.interrupts import SIGNAL, Guard
 from services.worker.slots.reporting import Reporter
 from services.worker.slots.running import Running, started_now
@@ -35,7 +35,6 @@ from services.worker.slots.wire import (
 )
 
 _CHUNK: Final = 256 * 2**10
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Child:
@@ -99,7 +98,7 @@ class Child:
             and not _has_children()
             and _threads() == 1 + self._reporter.threads
             and self._surroundings.are_unchanged
-            and (declared.max_rss is None or _resident_bytes() <= declared.max_rss)
+            and (declared.max_rss is None or family.resident_bytes(os.getpid()) <= declared.max_rss)
         )
 
     def _send(self, frame: FromSlot | Progress | Checkpoint) -> None:
@@ -163,11 +162,6 @@ def _has_children() -> bool:
 
 def _threads() -> int:
     return os.stat("/proc/self/task").st_nlink - 2  # noqa: PTH116 - on the way of every job
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - on the way of every job
-        return int(file.read().split()[1]) * _PAGE
 
 
 def _flush() -> None:

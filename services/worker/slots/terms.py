@@ -11,6 +11,8 @@ from shared.contracts.catalog import CatalogEntry
 class Assignment:
     """One attempt of one job. Durations in seconds; `payload` and `resume` are JSON text.
 
+    `max_rss`: its process is killed when it has more memory than that (bytes).
+
     `sent_at` is when the claim was first sent, by the system's monotonic clock (seconds, shared by
     all processes of a machine): a slot never starts when that is older than the lease less 3 s.
     """
@@ -24,6 +26,7 @@ class Assignment:
     soft_time_limit: float | None
     time_limit: float | None
     sent_at: float
+    max_rss: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +73,16 @@ class Raised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Died:
-    """The slot's process ended without a word. Memory in bytes; `refused`: it never started."""
+    """The slot's process ended without a word. Memory in bytes.
+
+    `refused`: it never started; `overgrown`: it was killed for having more than its `max_rss`.
+    """
 
     signal: int | None
     exit_code: int | None
     peak_rss: int
     refused: bool = False
+    overgrown: bool = False
 
 
 SlotEvent = Reported | Saved | Returned | Raised | Died

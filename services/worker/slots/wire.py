@@ -129,6 +129,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     exit_code: int | None
     peak_rss: int
     refused: bool = False  # it could not even be forked
+    overgrown: bool = False  # killed: it had more memory than its attempt may have
 
 
 FromZygote = Ready | Broken | Ended

@@ -1,5 +1,6 @@
 """How an attempt ends, is written down and is answered to the broker."""
 
+import json
 from typing import Any
 
 import pytest
@@ -166,6 +167,17 @@ def test_a_slot_that_dies_is_a_crash_and_the_second_one_poison() -> None:
     assert second.run() is Answer.NACK
     assert second.store.of(Fail)[0].reason is DeadLetterReason.POISON
     assert '"poison"' in second.store.of(Fail)[0].fault.error
+
+
+def test_a_slot_killed_for_its_memory_is_a_crash_with_a_code_of_its_own() -> None:
+    overgrown = Died(signal=9, exit_code=None, peak_rss=300 * 2**20, overgrown=True)
+    bench = Bench([overgrown], max_rss_bytes=200 * 2**20)
+    assert bench.run() is Answer.ACK
+    fault = bench.store.of(Retry)[0].fault
+    assert fault.outcome is Outcome.CRASHED
+    assert json.loads(fault.public)["code"] == "memory_limit_exceeded"
+    assert "200 MiB" in json.loads(fault.public)["message"]
+    assert bench.slots.assigned[0].max_rss == 200 * 2**20
 
 
 def test_what_dies_with_its_zygote_is_handed_back_unharmed() -> None:

@@ -61,6 +61,22 @@ def test_a_zygote_is_stuck_after_ten_looks_at_the_same_beat(
     assert [vigil.finds_it_stuck() for _ in range(11)] == [False] * 10 + [True]
 
 
+def test_a_bound_holds_while_an_attempt_runs_and_not_for_the_next(
+    tables: tuple[LeaseTable, LeaseTable],
+) -> None:
+    worker, zygote = tables
+    worker.bind(CELLS - 1, 5 << 30)
+    assert zygote.bound(CELLS - 1) is None
+    worker.grant(CELLS - 1, 100.0)
+    assert zygote.bound(CELLS - 1) == 5 << 30
+    worker.release(CELLS - 1)
+    assert zygote.bound(CELLS - 1) is None
+    worker.bind(CELLS - 1, None)
+    worker.grant(CELLS - 1, 101.0)
+
+    assert zygote.bound(CELLS - 1) is None
+
+
 def test_the_beat_is_no_slot_s_cell(tables: tuple[LeaseTable, LeaseTable]) -> None:
     worker, zygote = tables
     zygote.beat(1.0)

@@ -7,12 +7,13 @@ from shared.adapters.store_redis.scripts import packaged
 
 @dataclass(frozen=True)
 class Mutant:
-    """One bug: in `file`, `right` has become `wrong`."""
+    """One bug: in `file`, `right` has become `wrong`; `seed`: examples that soon find it."""
 
     name: str
     file: str
     right: str
     wrong: str
+    seed: int = 0
 
     def source(self, file: str) -> str:
         """Give the text of a Lua file, with the bug in it."""
@@ -67,6 +68,7 @@ MUTANTS = [
         "claim",
         "if message.dispatch > job.dispatch then adopt() end",
         "",
+        seed=1,
     ),
     Mutant("the sweep takes live leases", "sweep", "'-inf', now,", "'-inf', now + 5000,"),
     Mutant("the sweep does not know of outages", "sweep", "if is_held() then return 0, 0 end", ""),
@@ -114,6 +116,7 @@ MUTANTS = [
         "retry",
         "if job.cancel_requested_at then return settle('cancelled') end",
         "",
+        seed=3,
     ),
     Mutant("a repeated settle is a stranger's", "settle", "job.settled_token == token", "false"),
     Mutant(
@@ -128,7 +131,9 @@ MUTANTS = [
         "if redis.call('EXISTS', JOB) == 1 then return reply('accepted') end",
         "",
     ),
-    Mutant("a tombstone is overlooked", "claim_missing", "if asked_at then", "if false then"),
+    Mutant(
+        "a tombstone is overlooked", "claim_missing", "if asked_at then", "if false then", seed=5
+    ),
     Mutant(
         "two requests under one key publish both",
         "bound",
@@ -141,6 +146,7 @@ MUTANTS = [
         "confirm",
         "if cleared == 1 and job[2] == 'queued' then",
         "if false then",
+        seed=1,
     ),
     Mutant(
         "what is due is not waited for", "sweep", "if not in_outbox() then await(due_at) end", ""
@@ -175,24 +181,28 @@ MUTANTS = [
         "find_overdue",
         "if not held[other] then",
         "if true then",
+        seed=9,
     ),
     Mutant(
         "overdue hastens after a birth or a change of epoch",
         "find_overdue",
         "if is_settled() then",
         "if true then",
+        seed=8,
     ),
     Mutant(
         "overdue does not look at empty queues",
         "find_overdue",
         "is_empty and now - after or 0",
         "0",
+        seed=1,
     ),
     Mutant(
         "overdue counts from nothing",
         "find_overdue",
         "'-inf', '(' .. before,",
         "'-inf', '+inf',",
+        seed=2,
     ),
     Mutant(
         "what was handed out is taken for younger than it is",
@@ -206,49 +216,57 @@ MUTANTS = [
         "mark_dead(reason, error, public)",
         "put('error', error) put('public_error', public) put('dead_since', now) "
         "put('dead_reason', reason)",
+        seed=1,
     ),
     Mutant(
         "a redriven job stays in the list",
         "move",
         "redis.call('ZREM', DEAD, dead_member(",
         "redis.call('EXISTS', DEAD, dead_member(",
+        seed=1,
     ),
     Mutant(
         "a redrive keeps the dispatch",
         "redriving",
         "new_dispatch(now + OUTBOX_PATIENCE)",
         "need_message(now + OUTBOX_PATIENCE)",
+        seed=1,
     ),
     Mutant(
         "a redrive forgets the outbox",
         "redriving",
         "new_dispatch(now + OUTBOX_PATIENCE)",
         "put('dispatch', job.dispatch + 1)",
+        seed=1,
     ),
-    Mutant("a redrive leaves no new budget", "redriving", "  put('spent', 0)\n", ""),
+    Mutant("a redrive leaves no new budget", "redriving", "  put('spent', 0)\n", "", seed=1),
     Mutant(
         "a redrive obeys a cancel of the former life",
         "redriving",
         "  put('cancel_requested_at', nil)\n",
         "",
+        seed=1,
     ),
     Mutant(
         "a redrive that is repeated finds nothing",
         "redrive",
         "if was == turn or owed then",
         "if false then",
+        seed=5,
     ),
     Mutant(
         "a discarded job can be redriven",
         "redriving",
         "local function discard_job(by, reason)\n  unmark_dead()",
         "local function discard_job(by, reason)",
+        seed=3,
     ),
     Mutant(
         "a campaign's turn that is repeated takes more",
         "advance_campaign",
         "if it.turn ~= turn and it.state",
         "if it.state",
+        seed=1,
     ),
     Mutant(
         "a late filing is taken for the current message",
@@ -257,6 +275,10 @@ MUTANTS = [
         "if false then",
     ),
     Mutant(
-        "a scheduled job never expires", "sweep", "if job.state == 'scheduled' and", "if false and"
+        "a scheduled job never expires",
+        "sweep",
+        "if job.state == 'scheduled' and",
+        "if false and",
+        seed=1,
     ),
 ]

@@ -21,6 +21,7 @@ from deploy.local.keys import Keys, cut_keys
 from deploy.local.node import Node
 from deploy.local.nodes import Kind, Nodes
 from deploy.local.ports import HIGHEST_PORT, LOOPBACK, free_ports
+from deploy.local.rabbitmq import CONSUMER_TIMEOUT_MS
 from deploy.local.service import BOOT_SECONDS, GRACE_SECONDS, REPO, Service
 
 DEFAULT_ROOT = REPO / ".waymark"
@@ -220,6 +221,9 @@ class House:
             "WAYMARK_TOKEN_SECRET": keys.token_secret,
             "PYTHONUNBUFFERED": "1",
         }
+        if self.nodes.are_private:
+            patience = str(CONSUMER_TIMEOUT_MS // 1000)
+            defaults["WAYMARK_CONSUMER_TIMEOUT_SECONDS"] = patience
         ports = {
             "WAYMARK_GATEWAY_PORT": str(self.ports.gateway),
             "WAYMARK_NOTIFIER_PORT": str(self.ports.notifier),

@@ -1,7 +1,7 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -85,6 +85,15 @@ class Metrics:
         for duty in DUTIES:
             self._duty_done.labels(duty)
             self._duty_failed.labels(duty)
+
+    def watch_store(self, evicting: Callable[[], str | None]) -> None:
+        """Tell of a store that evicts."""
+        gauge = Gauge(
+            "waymark_store_evicts",
+            "1 while Redis may evict what was accepted: its maxmemory-policy is not noeviction.",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: evicting() is not None)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""

@@ -6,7 +6,7 @@ written with is published by the sweeper, whatever becomes of this process.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -64,12 +64,14 @@ class Submission:
         publisher: CommandPublisher,
         catalogue: Catalogue,
         metrics: Metrics,
+        evicting: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Keep the parts it works with."""
+        """Keep the parts it works with; `evicting` says why the store would forget a job."""
         self._store = store
         self._publisher = publisher
         self._catalogue = catalogue
         self._metrics = metrics
+        self._evicting = evicting
 
     async def plan(
         self, request: JobRequest, payload: str, *, caller: Caller, traceparent: str | None
@@ -77,7 +79,8 @@ class Submission:
         """Check a request against the catalogue and return the operation it asks for.
 
         Raises:
-            Refusal: an unknown type or queue, a payload that does not fit, an empty catalogue.
+            Refusal: an unknown type or queue, a payload that does not fit, an empty catalogue, a
+                store that evicts.
         """
         job_type = await self._catalogue.find(request.type)
         faults = payload_faults(job_type, request.payload)
@@ -87,6 +90,9 @@ class Submission:
             raise Invalid(
                 f"This does not fit {request.type}: `errors` points to each fault.", errors=faults
             )
+        if (complaint := self._evicting()) is not None:
+            self._metrics.submitted(request.queue or job_type.entry.queue, "unavailable")
+            raise Unavailable(f"A job accepted now might be forgotten. {complaint}")
         return _operation(request, payload, job_type, caller, traceparent)
 
     async def also_wrong(self, body: object) -> Sequence[Fault]:

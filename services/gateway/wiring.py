@@ -34,7 +34,7 @@ from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
+from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, StoreKeeping
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
@@ -53,6 +53,7 @@ class _World:
     """What connects to something."""
 
     store: AsyncRedisStore
+    keeping: StoreKeeping
     registry: RedisRegistry
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
@@ -70,10 +71,12 @@ def build(settings: GatewaySettings) -> ASGIApp:
     ring = KeyRing(settings.keys_file)
     catalogue = Catalogue(registry=world.registry)
     pulse = StorePulse(world.store.ping)
+    metrics.watch_store(lambda: world.keeping.evicting)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
     *sweeping, redriving = duties
     redriver = _redriver(world, redriving, metrics, letters)
-    works = [catalogue.follow, pulse.follow, *(duty.keep for duty in duties), redriver.redrive]
+    works = [catalogue.follow, pulse.follow, world.keeping.follow, redriver.redrive]
+    works += [duty.keep for duty in duties]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -88,6 +91,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics, letters=letters),
         ready={
             "store": lambda: pulse.complaint,
+            "eviction": lambda: world.keeping.complaint,
             "broker": lambda: _of_the_broker(world.publisher.complaint),
             "catalogue": lambda: catalogue.complaint,
             "keys": lambda: ring.complaint,
@@ -111,6 +115,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
     feed = RedisFeed(redis_url)
     return _World(
         store=store,
+        keeping=StoreKeeping(store.keeping),
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
@@ -177,7 +182,11 @@ def _parts(
         gate=Gate(ring=ring, token_secret=secret),
         store=world.store,
         submission=Submission(
-            store=world.store, publisher=world.publisher, catalogue=catalogue, metrics=metrics
+            store=world.store,
+            publisher=world.publisher,
+            catalogue=catalogue,
+            metrics=metrics,
+            evicting=lambda: world.keeping.evicting,
         ),
         redriving=Redriving(store=world.store, publisher=world.publisher, metrics=letters),
         waiting=Waiting(switchboard=world.switchboard, store=world.store),

@@ -12,6 +12,7 @@ from dramatiq.message import Message
 
 from services.worker.consumer import SafeConsumer
 from services.worker.intake.gate import Intake
+from services.worker.intake.long_jobs import LongJobs
 from services.worker.metrics import WorkerMetrics
 from services.worker.observers import LogContext, SlotGauge
 from shared.contracts.errors import WaymarkError
@@ -31,7 +32,15 @@ class ConsumesOnlyError(WaymarkError):
 class WaymarkBroker(RabbitmqBroker):
     """Consumes the three AMQP queues behind each queue it serves; publishes nothing."""
 
-    def __init__(self, amqp_url: str, *, name: str, intake: Intake, metrics: WorkerMetrics) -> None:
+    def __init__(
+        self,
+        amqp_url: str,
+        *,
+        name: str,
+        intake: Intake,
+        metrics: WorkerMetrics,
+        long_jobs: LongJobs,
+    ) -> None:
         """Describe it; connects when consumed from. `name` is what the broker shows operators."""
         super().__init__(
             url=amqp_url,
@@ -44,6 +53,7 @@ class WaymarkBroker(RabbitmqBroker):
         self.parameters: Any = _parameters(amqp_url, name)
         self.intake = intake
         self.metrics = metrics
+        self.long_jobs = long_jobs
         self._queue_behind: dict[str, str] = {}
 
     @property

@@ -16,12 +16,13 @@ from dramatiq.errors import ConnectionClosed
 from dramatiq.message import Message
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.connection import Parameters
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.spec import Basic, BasicProperties
 
 from services.worker.intake.declaring import declare
 from services.worker.intake.deliveries import Answer
 from services.worker.intake.gate import Intake
+from services.worker.intake.long_jobs import REMEDY, LongJobs, is_timeout
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import Undecodable
@@ -41,6 +42,7 @@ class Source(Protocol):
     parameters: Parameters
     intake: Intake
     metrics: WorkerMetrics
+    long_jobs: LongJobs
 
     def queue_behind(self, amqp_queue: str) -> str:
         """Return the queue that `amqp_queue` is a priority class of."""
@@ -113,6 +115,7 @@ class SafeConsumer(Consumer):
             raise _closed(fault) from None
         broker.metrics.connects.inc()
         log.info("consumer_connected", queue=queue_name)
+        broker.long_jobs.meet(_version(self._connection))
 
     def _open(self, prefetch: int) -> BlockingChannel:
         channel = self._connection.channel()
@@ -156,6 +159,7 @@ class SafeConsumer(Consumer):
         except StopIteration:
             raise _closed(Exception("the broker cancelled the consumer")) from None
         except _LINK_FAULTS as fault:
+            self._tell_of_timeout(fault)
             raise _closed(fault) from None
         if method is None or body is None:
             return None
@@ -177,6 +181,17 @@ class SafeConsumer(Consumer):
         if not self._channel.is_open:
             raise StopIteration
         return None, None, None
+
+    def _tell_of_timeout(self, fault: BaseException) -> None:
+        if isinstance(fault, ChannelClosedByBroker) and is_timeout(fault.reply_text):
+            self._source.metrics.taken_back.inc()
+            log.error(
+                "deliveries_taken_back",
+                queue=self.amqp_queue,
+                jobs=[job.job for job in self.unsettled],
+                broker_says=fault.reply_text,
+                remedy=REMEDY,
+            )
 
     def _deliver(
         self, method: Basic.Deliver, headers: dict[str, Any], body: bytes
@@ -253,6 +268,12 @@ class SafeConsumer(Consumer):
         self._connection.process_data_events(time_limit=0)
         if not flushed.is_set():
             self._connection.process_data_events(time_limit=FLUSH_SECONDS)
+
+
+def _version(connection: pika.BlockingConnection) -> str:
+    # BlockingConnection does not pass on what its own connection was told (pika 1.4).
+    told = connection._impl.server_properties or {}  # type: ignore[attr-defined]  # noqa: SLF001
+    return str(told.get("version", ""))
 
 
 def _closed(fault: BaseException) -> ConnectionClosed:

@@ -1,5 +1,6 @@
 """What the worker counts. Labels are closed sets: never a tenant or a job."""
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -83,6 +84,15 @@ class WorkerMetrics:
                 self._attempts.labels(entry.queue, entry.type, outcome)
             for verdict in ClaimVerdict:
                 self._claims.labels(entry.queue, verdict)
+
+    def watch_store(self, evicting: Callable[[], str | None]) -> None:
+        """Tell of a store that evicts."""
+        gauge = Gauge(
+            "waymark_store_evicts",
+            "1 while Redis may evict what was accepted: its maxmemory-policy is not noeviction.",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: evicting() is not None)
 
     def claimed(self, queue: str, verdict: ClaimVerdict) -> None:
         """Count the answer to a claim."""

@@ -27,6 +27,7 @@ class WorkerSettings(CommonSettings):
     worker_port: int = Field(default=8002, ge=0, le=65_535)  # probes and metrics
     cancel_grace_seconds: float = Field(default=10.0, ge=0)  # where the canceller names none
     unknown_type_seconds: float = Field(default=600.0, gt=0)  # then a type nobody knows is dead
+    consumer_timeout_seconds: float = Field(default=1800.0, gt=0)  # as RabbitMQ < 3.12 is told
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:

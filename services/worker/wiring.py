@@ -34,7 +34,7 @@ from services.worker.slots.loading import JobModulesError, load
 from services.worker.slots.terms import Slots
 from services.worker.threads.pool import ThreadSlots
 from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore
+from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore, StoreKeeping
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 
 _MS: Final = 1000
@@ -75,6 +75,7 @@ class _Ground:
     loop: HouseLoop
     store: RedisStore
     aio_store: AsyncRedisStore
+    keeping: StoreKeeping
     registry: RedisRegistry
     publisher: PikaPublisher
     types: TypeWatch
@@ -110,6 +111,7 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         residents=_residents(ground, pulse, crew),
         pulse=pulse,
         store=ground.store,
+        eviction=lambda: ground.keeping.complaint,
         metrics=ground.metrics,
     )
 
@@ -122,6 +124,9 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
     metrics.expect(entries)
     metrics.slots_total.set(settings.slots)
     redis_url = settings.redis_url.get_secret_value()
+    aio_store = AsyncRedisStore(redis_url)
+    keeping = StoreKeeping(aio_store.keeping)
+    metrics.watch_store(lambda: keeping.evicting)
     return _Ground(
         settings=settings,
         slots=slots,
@@ -133,7 +138,8 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
         broken=threading.Event(),
         loop=HouseLoop(),
         store=RedisStore(redis_url),
-        aio_store=AsyncRedisStore(redis_url),
+        aio_store=aio_store,
+        keeping=keeping,
         registry=RedisRegistry(redis_url),
         publisher=PikaPublisher(
             settings.amqp_url.get_secret_value(), name=f"waymark worker {card.id} publishing"
@@ -188,6 +194,7 @@ def _residents(ground: _Ground, pulse: Pulse, crew: Crew) -> Residents:
         Households(
             publisher=ground.publisher,
             store=ground.aio_store,
+            keeping=ground.keeping,
             registry=ground.registry,
             pulse=pulse,
             announcer=announcer,

@@ -62,6 +62,7 @@ class FakeGateway:
         self.registry = FakeRegistry(*(entries or (an_entry(),)))
         self.registry.cards.append(a_worker("w1", "default", "bulk"))
         self.metrics = Metrics()
+        self.evicting: str | None = None
         store = AsyncFakeStore(self.store)
         catalogue = Catalogue(registry=self.registry)
         stream_url = "ws://stream.test/v1/stream"
@@ -71,7 +72,11 @@ class FakeGateway:
             gate=Gate(ring=KeyRing(keys), token_secret=TOKEN_SECRET),
             store=store,
             submission=Submission(
-                store=store, publisher=self.publisher, catalogue=catalogue, metrics=self.metrics
+                store=store,
+                publisher=self.publisher,
+                catalogue=catalogue,
+                metrics=self.metrics,
+                evicting=lambda: self.evicting,
             ),
             redriving=Redriving(
                 store=store,

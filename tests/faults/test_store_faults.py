@@ -1,4 +1,7 @@
-"""R1-R9: Redis dies, freezes, forgets, fills up. What was accepted ends all the same."""
+"""R1-R9: Redis dies, freezes, forgets, fills up. What was accepted ends all the same.
+
+R4 and R6, a store that is not the one it should be, are in test_store_strangers.py.
+"""
 
 import asyncio
 import os
@@ -14,7 +17,7 @@ import pytest
 
 from deploy.local.redis import command
 from tests.eventually import eventually
-from tests.faults.stage import BOTH_WORKERS, Stage
+from tests.faults.stage import Stage
 from tests.faults.test_gateway_faults import honest, knock, until_accepted
 
 pytestmark = pytest.mark.slow
@@ -175,17 +178,6 @@ async def test_r5_with_its_memory_full_submits_are_503_and_what_runs_ends(
     assert {job["state"] for job in ended.values()} == {"succeeded"}
     again = [await until_accepted(http, within=10, key=f"oom-{n}") for n in range(5)]
     assert await stage.verdict(http, [*jobs, *again]) == []
-
-
-@pytest.mark.xfail(strict=True, reason="nobody asks Redis for its eviction policy yet (R6)")
-async def test_r6_with_a_store_that_evicts_nobody_is_ready(stage: Stage) -> None:
-    configure(stage, "maxmemory-policy", "allkeys-lru")
-    try:
-        for name in ("gateway", BOTH_WORKERS[0]):
-            service = stage.house.service(name)
-            await asyncio.to_thread(eventually, lambda s=service: not s.is_ready, 10.0)
-    finally:
-        configure(stage, "maxmemory-policy", "noeviction")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from services.worker.broker import ConsumesOnlyError, WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
 from services.worker.intake.deliveries import Answer
 from services.worker.intake.gate import Intake
+from services.worker.intake.long_jobs import LongJobs
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.topology import DEAD_LETTER_QUEUE
 from tests.eventually import eventually
@@ -26,7 +27,13 @@ class Bench:
     def __init__(self, amqp_url: str) -> None:
         self.intake = Intake()
         self.metrics = WorkerMetrics(CollectorRegistry())
-        self.broker = WaymarkBroker(amqp_url, name="test", intake=self.intake, metrics=self.metrics)
+        self.broker = WaymarkBroker(
+            amqp_url,
+            name="test",
+            intake=self.intake,
+            metrics=self.metrics,
+            long_jobs=LongJobs([], node_seconds=1800),
+        )
         self.broker.serve("default")
         self.parameters: Parameters = self.broker.parameters
         self._consumers: list[SafeConsumer] = []

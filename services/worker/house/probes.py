@@ -36,8 +36,11 @@ def live(
     return {"consumers": consumers, "slots": slot_threads, "zygote": zygote}
 
 
-def ready(crew: Crew, intake: Intake) -> Mapping[str, Probe]:
-    """Return what must hold before the worker takes jobs."""
+def ready(crew: Crew, intake: Intake, eviction: Probe) -> Mapping[str, Probe]:
+    """Return what must hold in a ready worker; `eviction` says why the store is unfit.
+
+    With an unfit store it goes on taking jobs: they are accepted, and waiting saves none.
+    """
 
     def rabbitmq() -> str | None:
         silent = crew.silent_consumers
@@ -49,4 +52,4 @@ def ready(crew: Crew, intake: Intake) -> Mapping[str, Probe]:
     def draining() -> str | None:
         return "draining" if intake.draining else None
 
-    return {"rabbitmq": rabbitmq, "redis": redis, "drain": draining}
+    return {"rabbitmq": rabbitmq, "redis": redis, "eviction": eviction, "drain": draining}

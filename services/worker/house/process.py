@@ -18,7 +18,7 @@ from services.worker.intake.gate import Intake
 from services.worker.metrics import WorkerMetrics
 from services.worker.settings import WorkerSettings
 from services.worker.slots.terms import Slots
-from shared.runtime.probes import routes
+from shared.runtime.probes import Probe, routes
 
 BOOT_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 15.0
@@ -47,6 +47,7 @@ class House:
     residents: Residents
     pulse: Pulse
     store: Closes
+    eviction: Probe
     metrics: WorkerMetrics
 
     def start(self, listener: socket.socket) -> None:
@@ -88,7 +89,7 @@ class House:
         return Starlette(
             routes=routes(
                 live=probes.live(self.crew, self.slots),
-                ready=probes.ready(self.crew, self.intake),
+                ready=probes.ready(self.crew, self.intake, self.eviction),
                 registry=self.metrics.registry,
             )
         )

@@ -36,6 +36,13 @@ class Starts(Closes, Protocol):
         """Begin; returns at once."""
 
 
+class Follows(Protocol):
+    """Something that keeps itself up to date."""
+
+    async def follow(self) -> None:
+        """Do so, for ever."""
+
+
 class ClosesAndPings(Pings, Closes, Protocol):
     """A store with connections."""
 
@@ -46,6 +53,7 @@ class Households:
 
     publisher: Starts
     store: ClosesAndPings
+    keeping: Follows
     registry: Closes
     pulse: Pulse
     announcer: Announcer
@@ -83,6 +91,7 @@ class Residents:
             "announce": who.announcer.run(),
             "nudges": who.nudges.run(),
             "store watch": watch_store(who.store, who.intake),
+            "store keeping": who.keeping.follow(),
         }
         self._tasks = [
             asyncio.create_task(self._guard(work, name), name=name) for name, work in works.items()

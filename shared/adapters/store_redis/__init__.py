@@ -1,7 +1,8 @@
 """The job store in Redis: one Lua script per operation, and the registry of who is there."""
 
 from shared.adapters.store_redis.aio import AsyncRedisStore
+from shared.adapters.store_redis.keeping import StoreKeeping
 from shared.adapters.store_redis.registry import RedisRegistry
 from shared.adapters.store_redis.sync import RedisStore
 
-__all__ = ["AsyncRedisStore", "RedisRegistry", "RedisStore"]
+__all__ = ["AsyncRedisStore", "RedisRegistry", "RedisStore", "StoreKeeping"]

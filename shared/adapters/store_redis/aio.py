@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from shared.adapters.store_redis import keys, outage
 from shared.adapters.store_redis.decode import decode
 from shared.adapters.store_redis.encode import Call, encode
+from shared.adapters.store_redis.keeping import Keeping, look
 from shared.adapters.store_redis.line import Line
 from shared.adapters.store_redis.scripts import Script, render_all
 from shared.contracts.operations import Operation
@@ -45,6 +46,10 @@ class AsyncRedisStore:
         """
         await self._asker.ask("PING")
 
+    async def keeping(self) -> Keeping:
+        """Return whether Redis evicts, and whether it writes a file; raises as `ping` does."""
+        return await look(self._asker.ask_if_allowed)
+
     async def close(self) -> None:
         """Close the connection."""
         self._asker.close()
@@ -71,6 +76,17 @@ class Asker:
     async def ask(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
         """Carry out one command, which may be repeated; raises as `persist` does."""
         return await self.persist(lambda: self.line.ask(command))
+
+    async def ask_if_allowed(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
+        """Carry out one command; None when Redis forbids it. Raises as `persist` does."""
+
+        async def attempt() -> Any:  # noqa: ANN401 - replies have no type
+            try:
+                return await self.line.ask(command)
+            except ResponseError:
+                return None
+
+        return await self.persist(attempt)
 
     async def persist(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
         """Ask until there is an answer.

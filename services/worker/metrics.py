@@ -65,9 +65,7 @@ class WorkerMetrics:
             registry=registry,
         )
         self.connects = Counter(
-            "waymark_worker_consumer_connects_total",
-            "Connections made to consume.",
-            registry=registry,
+            "waymark_worker_consumer_connects_total", "Connections to consume.", registry=registry
         )
         self.stale = Counter(
             "waymark_worker_stale_settles_total",

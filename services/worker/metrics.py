@@ -72,6 +72,9 @@ class WorkerMetrics:
             "Deliveries whose connection was gone when they were settled.",
             registry=registry,
         )
+        self.taken_back = Counter(
+            "waymark_worker_consumer_timeouts_total", "Deliveries taken back.", registry=registry
+        )
         self.slots_total = Gauge("waymark_worker_slots", "Slots.", registry=registry)
         self.slots_busy = Gauge("waymark_worker_slots_busy", "Busy slots.", registry=registry)
 

@@ -26,6 +26,7 @@ from services.worker.house.nudges import Nudges
 from services.worker.house.process import House
 from services.worker.house.residents import Households, Residents
 from services.worker.intake.gate import Intake
+from services.worker.intake.long_jobs import LongJobs
 from services.worker.isolation import SlotsAndThreads
 from services.worker.metrics import WorkerMetrics
 from services.worker.settings import WorkerSettings
@@ -173,6 +174,7 @@ def _crew(ground: _Ground, executor: Executor) -> Crew:
         name=f"waymark worker {ground.card.id}",
         intake=ground.intake,
         metrics=ground.metrics,
+        long_jobs=LongJobs(ground.entries, node_seconds=ground.settings.consumer_timeout_seconds),
     )
     for queue in ground.queues:
         broker.serve(queue)

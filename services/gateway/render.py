@@ -87,6 +87,7 @@ class JobView(msgspec.Struct):
     submitted_by: str
     retry_at: str | None
     cancel_requested_at: str | None
+    stopped_by: str | None
     dead_letter: DeadLetterView | None
     discarded: DiscardedView | None
     redrives: int
@@ -155,6 +156,7 @@ class Renderer:
             "submitted_by": record.submitted_by,
             "retry_at": maybe_rfc3339(record.retry_at),
             "cancel_requested_at": maybe_rfc3339(record.cancel_requested_at),
+            "stopped_by": record.stopped_by,
             "dead_letter": DeadLetterView(
                 since=rfc3339(record.dead_letter.since), reason=record.dead_letter.reason.value
             )

@@ -94,6 +94,7 @@ class JobRecord:
     expires_at: int | None = None
     retry_at: int | None = None
     cancel_requested_at: int | None = None
+    stopped_by: str | None = None  # how hard a cancelled one had to be asked; see operations.Stop
     dead_letter: DeadLetter | None = None
     discarded: Discarded | None = None
     redrives: int = 0

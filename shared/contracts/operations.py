@@ -213,7 +213,10 @@ class Fail(Settle):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop(Settle):
-    """It stopped because a cancel was asked. `rung`: how it had to be stopped."""
+    """It stopped because a cancel was asked.
+
+    `rung`: how it had to be stopped: `flag`, `exception`, `term` or `kill`.
+    """
 
     rung: str
 

@@ -238,11 +238,12 @@ def test_fail_is_final_and_a_dead_letter(world: World) -> None:
     assert kept.attempts[0].error == say.ERROR
 
 
-def test_stop_ends_as_cancelled(world: World) -> None:
+def test_stop_ends_as_cancelled_and_keeps_how_it_was_stopped(world: World) -> None:
     job, right = say.running(world)
     world.do(say.cancel_of(job.id))
 
     assert world.do(say.stop_of(job, right)).state is State.CANCELLED
+    assert say.read(world, job.id).stopped_by == "exception"
     assert say.read(world, job.id).attempts[0].outcome is Outcome.CANCELLED
 
 

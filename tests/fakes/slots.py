@@ -38,7 +38,8 @@ def entry(name: str = "demo", **limits: Any) -> CatalogEntry:
 class FakeSlot:
     """Plays `script`, then stays silent until somebody ends it.
 
-    `answers` says what an "interrupt", "terminate" or "kill" makes it say.
+    `answers` says what an "ask" (to see that it is cancelled), an "interrupt", "terminate" or
+    "kill" makes it say.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class FakeSlot:
         return None
 
     def interrupt(self, reason: str) -> None:
-        self._be_treated("interrupt", f"interrupt {reason}")
+        how = "ask" if reason == "cancel_asked" else "interrupt"
+        self._be_treated(how, f"interrupt {reason}")
 
     def terminate(self) -> None:
         self._be_treated("terminate", "terminate")

@@ -69,6 +69,7 @@ class Job:
     retry_at: int | None = None
     cancel_requested_at: int | None = None
     cancel_grace: int | None = None
+    stopped_by: str | None = None
     dead_letter: DeadLetter | None = None
     discarded: Discarded | None = None
     redriven: tuple[str, int] | None = None  # turn, dispatch

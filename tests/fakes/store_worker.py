@@ -241,6 +241,7 @@ def stop(tenant: Tenant, op: ops.Stop) -> Settled:
     if refused := _refused(tenant, op):
         return refused
     tenant.end_attempt(tenant.jobs[op.job], Outcome.CANCELLED, None, used=True)
+    tenant.jobs[op.job].stopped_by = op.rung
     return _settle(tenant, op, Event.CANCELLED)
 
 

@@ -32,6 +32,16 @@ def once() -> int:
     return os.getpid()
 
 
+@job("odd.ask")
+def ask(seconds: float) -> str:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if current().cancelled:
+            return "stopped"
+        time.sleep(0.02)
+    return "done"
+
+
 @job("odd.fat", max_rss="200MiB")
 def fat(megabytes: int, seconds: float) -> int:
     ballast = b"x" * (megabytes << 20)

@@ -76,7 +76,33 @@ def test_a_second_interruption_does_not_disturb_the_tidying_up(slots: ZygoteSlot
     assert slot.next_event(0.1) is None
     slot.interrupt("cancelled")
 
-    assert end_of(slot) == Returned('"SoftTimeLimit True"')
+    assert end_of(slot) == Returned('"SoftTimeLimit True"', heeded="flag")
+
+
+def test_a_cancel_that_is_only_asked_for_is_raised_where_the_handler_reports(
+    slots: ZygoteSlots,
+) -> None:
+    slot = slots.start(assignment("report_for", seconds=30))
+    assert isinstance(slot.next_event(5), Reported)
+    slot.interrupt("cancel_asked")
+    raised = end_of(slot)
+
+    assert isinstance(raised, Raised)
+    assert (raised.kind, raised.heeded) == ("cancelled", "flag")
+
+
+def test_a_cancel_that_is_only_asked_for_leaves_a_blocking_call_alone(slots: ZygoteSlots) -> None:
+    slot = asleep(slots.start(assignment("sleep", seconds=1)))
+    slot.interrupt("cancel_asked")
+
+    assert isinstance(end_of(slot), Returned)
+
+
+def test_a_handler_that_asks_is_told_and_may_return(slots: ZygoteSlots) -> None:
+    slot = asleep(slots.start(assignment("ask", seconds=30)))
+    slot.interrupt("cancel_asked")
+
+    assert end_of(slot) == Returned('"stopped"', heeded="flag")
 
 
 def test_an_interruption_is_raised_where_a_coroutine_waits(slots: ZygoteSlots) -> None:

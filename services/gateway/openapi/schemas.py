@@ -142,6 +142,7 @@ def _job() -> dict[str, Schema]:
         "submitted_by": _TEXT,
         "retry_at": _MAYBE_TIME,
         "cancel_requested_at": _MAYBE_TIME,
+        "stopped_by": {"enum": ["flag", "exception", "term", "kill", None]},
         "dead_letter": _maybe(
             _object({"since": _TIME, "reason": {"enum": [r.value for r in DeadLetterReason]}})
         ),

@@ -5,9 +5,10 @@ from typing import Final
 
 from services.worker import faults
 from services.worker.attempts.watching import Ended, Why
+from services.worker.cancelling import Rung
 from services.worker.faults import Problem
 from services.worker.retry import RetryAfter, Standing, Uniform, decide
-from services.worker.slots.terms import Raised, Returned
+from services.worker.slots.terms import Died, Raised, Returned
 from shared.contracts.catalog import Limits
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Fail, Release, Retry, Settle, Stop, Succeed
@@ -33,9 +34,9 @@ def conclude(ended: Ended, facts: Facts, *, uniform: Uniform) -> Settle | None:
     event = ended.event
     if ended.why is Why.LOST:
         return None
-    if isinstance(event, Returned):
+    if isinstance(event, Returned) and not (ended.why is Why.CANCEL and event.heeded):
         return _returned(event, facts, uniform)
-    if _obeyed(ended):
+    if isinstance(event, Returned) or _obeyed(ended):
         return _stopped(ended, facts) if ended.why is Why.CANCEL else _released(facts)
     if isinstance(event, Raised):
         return _failed(faults.of_exception(event), event, facts, uniform)
@@ -80,8 +81,14 @@ def _stopped(ended: Ended, facts: Facts) -> Settle:
         job=job.id,
         token=facts.token,
         progress=facts.progress,
-        rung=ended.rung.word,
+        rung=_rung_of(ended),
     )
+
+
+def _rung_of(ended: Ended) -> str:
+    # Who has seen the flag may tidy up for longer than that stands; but not until SIGTERM.
+    heeded = None if isinstance(ended.event, Died) else ended.event.heeded
+    return heeded if heeded and ended.rung < Rung.TERM else ended.rung.word
 
 
 def _released(facts: Facts, *, lost: bool = False) -> Settle:

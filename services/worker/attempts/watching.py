@@ -9,9 +9,17 @@ import structlog
 
 from services.worker.attempts.attempt import Mailbox
 from services.worker.attempts.telling import Teller
-from services.worker.cancelling import Rung, rung_due
+from services.worker.cancelling import CANCELLED, Rung, rung_due
 from services.worker.limits import Deadlines, LimitStep, limit_step
-from services.worker.slots.terms import Died, Raised, Reported, Returned, Saved, Slot
+from services.worker.slots.terms import (
+    CANCEL_ASKED,
+    Died,
+    Raised,
+    Reported,
+    Returned,
+    Saved,
+    Slot,
+)
 
 POLL_SECONDS: Final = 0.1  # how late a limit, a cancel or a loss may be noticed
 KILL_SECONDS: Final = 10.0  # a killed slot that says nothing for so long has lost its zygote
@@ -137,8 +145,10 @@ class Watch:
         if due <= self._rung:
             return
         log.info("attempt_told_to_stop", reason=order.reason, rung=due.word)
-        if self._rung < Rung.EXCEPTION:
-            self._slot.interrupt(order.reason)
+        if due is Rung.FLAG:
+            self._slot.interrupt(CANCEL_ASKED)
+        elif self._rung < Rung.EXCEPTION:
+            self._slot.interrupt(CANCELLED if self._mailbox.cancelled else order.reason)
         if due is Rung.TERM:
             self._slot.terminate()
         elif due is Rung.KILL:

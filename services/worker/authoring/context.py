@@ -29,7 +29,10 @@ class Current:
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked to cancel the job; stays True."""
+        """Whether somebody asked to cancel the job; stays True.
+
+        A handler that has been told so and returns is recorded as cancelled, without its result.
+        """
         return False
 
     @property
@@ -51,7 +54,8 @@ class Current:
     def progress(self, current: Number, total: Number | None = None, message: str = "") -> None:
         """Tell how far the job has come; cheap, at most ten a second are sent, the newest always.
 
-        Also a point where a cancel or a limit can take effect.
+        Also a cancellation point: a cancel is raised here first, and only 0.5 s later (or after a
+        tenth of a shorter grace) wherever the handler is.
 
         Raises:
             TypeError, ValueError: see `services.worker.authoring.progress.checked`.

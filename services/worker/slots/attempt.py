@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
@@ -33,6 +34,13 @@ _KINDS: Final = {
 
 def run(assignment: Assignment, guard: Guard) -> Returned | Raised:
     """Run the handler of an assignment to its end; raises nothing."""
+    end = _run(assignment, guard)
+    if isinstance(end, Returned) and not guard.seen:
+        return end  # it was done, whatever had been asked of it
+    return replace(end, heeded=guard.heeded)
+
+
+def _run(assignment: Assignment, guard: Guard) -> Returned | Raised:
     declared = find_type(assignment.type)
     if declared is None:
         return _refused("error", "unknown_type", f"no job type {assignment.type!r} is loaded")

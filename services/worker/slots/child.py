@@ -143,7 +143,7 @@ class RunningSlot:
         return self._await_end(deadline)
 
     def interrupt(self, reason: str) -> None:
-        """Raise once in the handler: "soft_limit", "cancelled" or "shutdown"."""
+        """Raise once in the handler, or let it see CANCEL_ASKED; see `terms.Slot`."""
         frame = encode(Interrupt(self._turn, reason))
         with self._acting:
             if not self._over and self._child.send(frame):
@@ -235,7 +235,7 @@ def _refusal() -> Died:
 
 def _last_event(frame: Result | Exceptional | Refusal) -> SlotEvent:
     if isinstance(frame, Result):
-        return Returned(frame.result)
+        return Returned(frame.result, frame.heeded)
     if isinstance(frame, Exceptional):
         return frame.raised
     return _refusal()

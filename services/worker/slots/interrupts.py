@@ -2,6 +2,7 @@
 
 A signal that finds our own code at work waits until that is left; one that comes after the handler
 has returned is dropped. The reason travels in a frame, the signal only says that there is one.
+Before a cancel is raised it is a flag for a while, raised only where the handler itself comes by.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from types import FrameType
 from typing import Any, Final
 
 from services.worker.authoring.errors import Cancelled, Interruption, Shutdown, SoftTimeLimit
+from services.worker.slots.terms import CANCEL_ASKED
 
 SIGNAL: Final = signal.SIGRTMIN + 7  # unlikely to be anybody else's
 REASONS: Final[dict[str, type[Interruption]]] = {
@@ -20,6 +22,7 @@ REASONS: Final[dict[str, type[Interruption]]] = {
     "cancelled": Cancelled,
     "shutdown": Shutdown,
 }
+_CANCELS: Final = frozenset({CANCEL_ASKED, "cancelled"})
 # Frames around the handler's. One that is met before the handler's first is seen by `open`: Python
 # runs signal handlers at few places, and there is none between its last look and that first frame.
 _AROUND: Final = {__name__, "services.worker.slots.attempt"}
@@ -37,14 +40,22 @@ class Guard:
         """Get the reasons that have arrived from `fetch`, which must not block."""
         self.depth = 0
         self.pending: Interruption | None = None
+        self.flagged = False
         self.cancelled = False
+        self.seen = False  # the handler has asked, and was told that it is cancelled
         self.raised = False
+        self._how: str | None = None
         self._fetch = fetch
         self._open = False
         self._told = False
         self._busy = False
         self._cancel_task: Callable[[], None] | None = None
         self._stepping = False
+
+    @property
+    def heeded(self) -> str | None:
+        """How the handler learned that it is cancelled: "flag", "exception", None if not at all."""
+        return self._how or ("flag" if self.seen else None)
 
     def open(self) -> None:
         """Begin: from here on an interruption may be raised.
@@ -74,8 +85,13 @@ class Guard:
         Raises:
             Interruption: once in an attempt.
         """
-        if self._open and self.pending is not None and self.depth == 0:
+        if not self._open or self.depth:
+            return
+        if self.pending is not None:
             raise self._take()
+        if self.flagged:
+            self._told = True
+            raise self._take_flag()
 
     def on_signal(self, _number: int, frame: FrameType | None) -> None:
         """Handle the signal: raise, or remember it for `poll`."""
@@ -134,18 +150,31 @@ class Guard:
         self._busy = True
         try:
             for reason in self._fetch():
-                self.cancelled = self.cancelled or reason == "cancelled"
-                if not self._told:
-                    self._told = True
-                    self.pending = REASONS[reason]()
+                self._note(reason)
         finally:
             self._busy = False
+
+    def _note(self, reason: str) -> None:
+        self.cancelled = self.cancelled or reason in _CANCELS
+        if self._told:
+            return
+        self.flagged = reason == CANCEL_ASKED
+        if not self.flagged:
+            self._told = True
+            self.pending = REASONS[reason]()
 
     def _take(self) -> Interruption:
         taken, self.pending = self.pending, None
         assert taken is not None  # noqa: S101 - asked before
         self.raised = True
+        self._how = "exception" if isinstance(taken, Cancelled) else None
         return taken
+
+    def _take_flag(self) -> Interruption:
+        self.flagged = False
+        self.raised = True
+        self._how = "flag"
+        return Cancelled()
 
 
 class _Relayed:

@@ -47,6 +47,8 @@ class Running(Current):
 
     @property
     def cancelled(self) -> bool:  # noqa: D102
+        if self._guard.cancelled:
+            self._guard.seen = True
         return self._guard.cancelled
 
     @property
@@ -76,7 +78,7 @@ class Running(Current):
             self._put(checked(current, total, message))
         finally:
             guard.leave()
-        if guard.pending is not None:
+        if guard.pending is not None or guard.flagged:
             guard.poll()
 
     def checkpoint(self, data: object) -> None:  # noqa: D102

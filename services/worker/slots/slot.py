@@ -87,7 +87,7 @@ class Child:
         if isinstance(end, Raised):
             self._send(Exceptional(end, reusable))
         else:
-            self._send(Result(end.result, reusable))
+            self._send(Result(end.result, reusable, end.heeded))
         return reusable
 
     def _is_like_new(self, declared: JobType | None) -> bool:

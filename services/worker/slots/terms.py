@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.contracts.catalog import CatalogEntry
+
+CANCEL_ASKED: Final = "cancel_asked"  # to `interrupt`: the flag alone, for the handler to see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +48,13 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The handler returned; `result` is JSON text (`null` for None)."""
+    """The handler returned; `result` is JSON text (`null` for None).
+
+    `heeded`: it had seen that it was cancelled ("flag", "exception": how); else None.
+    """
 
     result: str
+    heeded: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,7 @@ class Raised:
     fit the handler's signature).
     `matched`: "retry_on", "never_on" or None, by the type's exception lists; an error that a
     type's `retry_on` does not name is "never_on".
+    `heeded`: how it learned that it was cancelled ("flag", "exception"), None when it did not.
     """
 
     kind: str
@@ -69,6 +76,7 @@ class Raised:
     traceback: str
     after: float | None = None
     matched: str | None = None
+    heeded: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +107,10 @@ class Slot(Protocol):
         """
 
     def interrupt(self, reason: str) -> None:
-        """Raise once in the handler: "soft_limit", "cancelled" or "shutdown"."""
+        """Raise once in the handler: "soft_limit", "cancelled" or "shutdown".
+
+        CANCEL_ASKED before it raises only where the handler comes by a cancellation point.
+        """
 
     def terminate(self) -> None:
         """SIGTERM to the handler's process: the rung between the exception and the kill."""

@@ -53,11 +53,12 @@ class Checkpoint(msgspec.Struct, frozen=True, tag="checkpoint"):
     data: str
 
 
-class Result(msgspec.Struct, frozen=True, tag="result"):
-    """The handler returned; JSON text."""
+class Result(msgspec.Struct, frozen=True, tag="result", omit_defaults=True):
+    """The handler returned; JSON text. `heeded` as in `terms.Returned`."""
 
     result: str
     reusable: bool
+    heeded: str | None = None
 
 
 class Exceptional(msgspec.Struct, frozen=True, tag="raised"):

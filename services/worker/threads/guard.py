@@ -22,6 +22,7 @@ from collections.abc import Callable
 
 from services.worker.authoring.errors import Interruption
 from services.worker.slots.interrupts import REASONS, Guard
+from services.worker.slots.terms import CANCEL_ASKED
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
@@ -39,7 +40,10 @@ class ThreadGuard(Guard):
 
     def interrupt(self, reason: str) -> None:
         """Raise `reason` in the handler, unless something was raised before; for any thread."""
-        self.cancelled = self.cancelled or reason == "cancelled"
+        self.cancelled = self.cancelled or reason in {CANCEL_ASKED, "cancelled"}
+        if reason == CANCEL_ASKED:
+            self.flagged = True
+            return
         if not self._chance.acquire(blocking=False):
             return
         with self._lock:
@@ -90,9 +94,13 @@ class ThreadGuard(Guard):
         with self._lock:
             if self._armed:
                 _set_exception(self._thread, None)
-            due = self._open and self.pending is not None and self.depth == 0
+            may = self._open and self.depth == 0
+            due = may and self.pending is not None
+            heeds = may and not due and self.flagged and self._chance.acquire(blocking=False)
         if due:
             raise self._take()
+        if heeds:
+            raise self._take_flag()
 
     def step(self, resume: Callable[[], object]) -> object:
         """Run the handler's coroutine to its next wait; during it an interruption may strike."""

@@ -52,7 +52,7 @@ class ThreadSlot:
         self._let_go = let_go
         self._changing = threading.Lock()
         self._guard: ThreadGuard | None = None
-        self._asked: str | None = None
+        self._asked: list[str] = []
         self._latest: Update | None = None
         self._told: Update | None = None
         self._number = 0
@@ -96,7 +96,7 @@ class ThreadSlot:
     def interrupt(self, reason: str) -> None:
         """Raise once in the handler, when it next runs Python."""
         with self._changing:
-            self._asked = self._asked or reason
+            self._asked.append(reason)
             guard = self._guard
         if guard is not None:
             guard.interrupt(reason)
@@ -125,9 +125,9 @@ class ThreadSlot:
         )
         with self._changing:
             self._guard = guard
-            asked = self._asked
-        if asked is not None:
-            guard.interrupt(asked)
+            asked = list(self._asked)
+        for reason in asked:
+            guard.interrupt(reason)
         occupy_thread(running)
         return attempt.run(self.assignment, guard)
 

@@ -46,6 +46,7 @@ _MAYBE_WORDS = (
     "checkpoint",
     "traceparent",
     "key_hash",
+    "stopped_by",
 )
 
 

@@ -11,7 +11,9 @@ ORDER = StopOrder("cancelled", 100.0, 109.0)
 @pytest.mark.parametrize(
     ("now", "rung"),
     [
-        (100.0, Rung.EXCEPTION),
+        (100.0, Rung.FLAG),
+        (100.4, Rung.FLAG),
+        (100.5, Rung.EXCEPTION),
         (105.9, Rung.EXCEPTION),
         (106.0, Rung.TERM),
         (108.9, Rung.TERM),
@@ -21,6 +23,16 @@ ORDER = StopOrder("cancelled", 100.0, 109.0)
 )
 def test_a_stop_grows_harder_towards_its_deadline(now: float, rung: Rung) -> None:
     assert rung_due(now, ORDER) is rung
+
+
+def test_of_a_short_grace_a_tenth_is_for_the_flag() -> None:
+    order = StopOrder("cancelled", 100.0, 101.0)
+    assert rung_due(100.09, order) is Rung.FLAG
+    assert rung_due(100.1, order) is Rung.EXCEPTION
+
+
+def test_a_deploy_has_no_flag_to_show() -> None:
+    assert rung_due(100.0, StopOrder("shutdown", 100.0, 109.0)) is Rung.EXCEPTION
 
 
 def test_no_grace_means_a_kill_at_once() -> None:

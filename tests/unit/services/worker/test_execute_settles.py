@@ -1,6 +1,7 @@
 """How an attempt ends, is written down and is answered to the broker."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -255,6 +256,29 @@ def test_a_cancelled_job_that_obeys_its_exception_is_cancelled() -> None:
     bench.slots._script = [lambda: told_to_cancel(bench)]
     assert bench.run() is Answer.ACK
     assert bench.store.of(Stop)[0].rung == "exception"
+    assert bench.slots.slots[0].treated == ["interrupt cancel_asked", "interrupt cancelled"]
+
+
+def test_a_cancelled_job_that_sees_the_flag_is_cancelled_without_any_force() -> None:
+    bench = Bench([], answers={"ask": replace(CANCELLED, heeded="flag")})
+    bench.slots._script = [lambda: told_to_cancel(bench)]
+    assert bench.run() is Answer.ACK
+    assert bench.store.of(Stop)[0].rung == "flag"
+    assert bench.slots.slots[0].treated == ["interrupt cancel_asked"]
+
+
+def test_a_job_that_asked_whether_it_was_cancelled_and_returned_is_cancelled() -> None:
+    bench = Bench([], answers={"ask": Returned("1", heeded="flag")})
+    bench.slots._script = [lambda: told_to_cancel(bench)]
+    assert bench.run() is Answer.ACK
+    assert bench.store.of(Stop)[0].rung == "flag"
+
+
+def test_who_heeds_the_flag_but_tidies_up_until_sigterm_was_stopped_by_that() -> None:
+    bench = Bench([], answers={"terminate": replace(CANCELLED, heeded="flag")})
+    bench.slots._script = [lambda: told_to_cancel(bench)]
+    assert bench.run() is Answer.ACK
+    assert bench.store.of(Stop)[0].rung == "term"
 
 
 def test_a_job_that_ignores_a_cancel_is_terminated_and_then_killed_within_its_grace() -> None:
@@ -262,7 +286,13 @@ def test_a_job_that_ignores_a_cancel_is_terminated_and_then_killed_within_its_gr
     bench.slots._script = [lambda: told_to_cancel(bench, grace=9.0)]
     assert bench.run() is Answer.ACK
     slot = bench.slots.slots[0]
-    assert slot.treated == ["interrupt cancelled", "terminate", "kill"]
+    assert slot.treated == [
+        "interrupt cancel_asked",
+        "interrupt cancelled",
+        "terminate",
+        "kill",
+    ]
+    assert slot.treated_at["interrupt cancelled"] - 1000.0 == pytest.approx(0.5, abs=0.2)
     assert slot.treated_at["terminate"] - 1000.0 == pytest.approx(6.0, abs=0.3)
     assert slot.treated_at["kill"] - 1000.0 == pytest.approx(9.0, abs=0.3)
     assert bench.store.of(Stop)[0].rung == "kill"

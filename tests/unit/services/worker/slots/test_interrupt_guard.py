@@ -66,6 +66,52 @@ def test_within_our_own_code_it_waits_until_that_is_left() -> None:
         guard.poll()
 
 
+def test_a_flag_is_seen_at_once_and_raised_only_where_the_handler_comes_by() -> None:
+    arrivals = Arrivals()
+    guard = Guard(arrivals)
+    guard.open()
+    arrivals.waiting = ["cancel_asked"]
+    signalled(guard)
+
+    assert guard.cancelled
+    assert guard.heeded is None
+    with pytest.raises(Cancelled):
+        guard.poll()
+    assert guard.heeded == "flag"
+
+
+def test_a_flag_that_came_before_the_handler_prevents_it() -> None:
+    with pytest.raises(Cancelled):
+        Guard(Arrivals("cancel_asked")).open()
+
+
+def test_after_a_flag_was_raised_the_exception_is_not() -> None:
+    arrivals = Arrivals()
+    guard = Guard(arrivals)
+    guard.open()
+    arrivals.waiting = ["cancel_asked"]
+    signalled(guard)
+    with pytest.raises(Cancelled):
+        guard.poll()
+    arrivals.waiting = ["cancelled"]
+    signalled(guard)
+    guard.poll()
+
+    assert guard.heeded == "flag"
+
+
+def test_after_the_exception_the_flag_raises_nothing_more() -> None:
+    arrivals = Arrivals()
+    guard = Guard(arrivals)
+    guard.open()
+    arrivals.waiting = ["cancel_asked", "cancelled"]
+    with pytest.raises(Cancelled):
+        signalled(guard)
+    guard.poll()
+
+    assert guard.heeded == "exception"
+
+
 def test_after_the_handler_s_return_it_is_dropped() -> None:
     arrivals = Arrivals()
     guard = Guard(arrivals)

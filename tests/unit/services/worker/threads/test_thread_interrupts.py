@@ -11,7 +11,7 @@ from queue import SimpleQueue
 import pytest
 
 from services.worker.authoring.errors import Cancelled, SoftTimeLimit
-from services.worker.slots.terms import Raised, Returned
+from services.worker.slots.terms import Raised, Reported, Returned
 from services.worker.threads.guard import ThreadGuard
 from services.worker.threads.pool import ThreadSlots
 from tests.fakes.thread_jobs import begun, cut_off, inside, last_of, thread_slots
@@ -51,6 +51,28 @@ def test_a_loop_of_python_is_interrupted(slots: ThreadSlots) -> None:
     assert (raised.kind, raised.type) == ("soft_limit", "SoftTimeLimit")
 
 
+def test_a_cancel_that_is_only_asked_for_is_raised_where_the_handler_reports(
+    slots: ThreadSlots,
+) -> None:
+    slot = slots.start(inside("track", count=5_000_000))
+    assert isinstance(slot.next_event(2), Reported)
+    slot.interrupt("cancel_asked")
+    raised = last_of(slot, within=2)
+
+    assert isinstance(raised, Raised)
+    assert (raised.kind, raised.heeded) == ("cancelled", "flag")
+
+
+def test_a_flag_is_forgotten_over_the_exception_that_follows_it(slots: ThreadSlots) -> None:
+    slot = slots.start(inside("await", seconds=30))
+    assert slot.next_event(0.1) is None
+    slot.interrupt("cancel_asked")
+    assert slot.next_event(0.2) is None
+    slot.interrupt("cancelled")
+
+    assert last_of(slot, within=2) == Returned('"cancelled True"', heeded="exception")
+
+
 def test_a_call_that_blocks_is_interrupted_when_it_returns(slots: ThreadSlots) -> None:
     asked = time.monotonic()
     slot = slots.start(inside("whoami", seconds=0.5))
@@ -68,7 +90,7 @@ def test_a_handler_that_awaits_is_interrupted_at_once(slots: ThreadSlots) -> Non
     assert slot.next_event(0.1) is None
     slot.interrupt("cancelled")
 
-    assert last_of(slot, within=2) == Returned('"cancelled True"')
+    assert last_of(slot, within=2) == Returned('"cancelled True"', heeded="exception")
 
 
 def test_one_that_strikes_between_two_steps_of_a_handler_is_raised_in_the_handler(

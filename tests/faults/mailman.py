@@ -38,3 +38,17 @@ def publish(url: str, bodies: list[bytes], queue: str = WORK_QUEUE) -> None:
             sending.basic_publish(
                 "", queue, body, pika.BasicProperties(delivery_mode=2), mandatory=True
             )
+
+
+def move_one(url: str, source: str, target: str) -> bool:
+    """Move the first message of one queue to another; False when there is none."""
+    with channel(url) as moving:
+        moving.confirm_delivery()
+        method, _, body = moving.basic_get(source)
+        if method is None or body is None:
+            return False
+        moving.basic_publish(
+            "", target, body, pika.BasicProperties(delivery_mode=2), mandatory=True
+        )
+        moving.basic_ack(method.delivery_tag or 0)
+        return True

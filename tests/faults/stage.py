@@ -38,7 +38,7 @@ class Stage:
             **inherited,
             "PYTHONPATH": str(REPO),  # where this package is, when `code` is a copy
             "WAYMARK_NODES": "private",
-            "WAYMARK_JOBS": "tests.faults.witness_jobs",
+            "WAYMARK_JOBS": "tests.faults.witness_jobs,tests.faults.ruled_jobs",
             "WAYMARK_SLOTS": "3",
             "WAYMARK_DRAIN_SECONDS": "5",
             FILE_VARIABLE: str(self.witness.file),

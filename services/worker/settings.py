@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from shared.contracts.topology import check_queue_name
 from shared.runtime.settings import CommonSettings
 
 LEAST_SLOTS: Final = 2
@@ -37,6 +38,13 @@ class WorkerSettings(CommonSettings):
                 f"({self.lease_ms}) minus {FREEZE_MARGIN_MS}: every slot would freeze"
             )
         return self
+
+    @field_validator("queues")
+    @classmethod
+    def _queues_can_be(cls, queues: tuple[str, ...]) -> tuple[str, ...]:
+        for name in queues:
+            check_queue_name(name)
+        return queues
 
     @field_validator("queues", "jobs", mode="before")
     @classmethod

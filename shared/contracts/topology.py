@@ -4,6 +4,7 @@ The ladder is a binary one: level n holds a message for 250 ms * 2**n when bit n
 is 1 and passes it on at once when it is 0 (the scheme of NServiceBus's delayed delivery).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ DEAD_LETTER_QUEUE: Final = "waymark.dead"
 DELIVER_EXCHANGE: Final = "waymark.deliver"
 RESERVED_QUEUE_NAMES: Final = frozenset({"dead", "delay", "deliver", "dlx"})
 
+_QUEUE_NAME: Final = re.compile(r"[a-z0-9-]{1,63}", re.ASCII)  # a dot would reach a class
+
 LADDER_LEVELS: Final = 20
 LADDER_UNIT_MS: Final = 250
 LONGEST_LADDER_DELAY_MS: Final = LADDER_UNIT_MS * (2**LADDER_LEVELS - 1)  # about 72 h
@@ -22,6 +25,20 @@ DELIVERY_LIMIT: Final = 1000  # a backstop only: crashes are counted in the reco
 CONSUMER_TIMEOUT_MS: Final = 24 * 3600 * 1000  # obeyed per queue from RabbitMQ 3.12 on
 
 Arguments = Mapping[str, str | int]
+
+
+def check_queue_name(name: str) -> None:
+    """Let pass what a queue of jobs may be called.
+
+    Raises:
+        ValueError: it is none, or one of the house's own.
+    """
+    if not _QUEUE_NAME.fullmatch(name):
+        text = f"a queue name is 1-63 of a-z, 0-9, -, not {name!r}"
+        raise ValueError(text)
+    if name in RESERVED_QUEUE_NAMES:
+        text = f"the queue name {name!r} is reserved"
+        raise ValueError(text)
 
 
 class PriorityClass(StrEnum):

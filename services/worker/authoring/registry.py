@@ -12,7 +12,7 @@ from services.worker.authoring.durations import Duration, Size, seconds, size_in
 from services.worker.authoring.errors import JobDefinitionError
 from services.worker.authoring.signature import Signature, read_signature
 from shared.contracts.catalog import CatalogEntry, Limits
-from shared.contracts.topology import RESERVED_QUEUE_NAMES
+from shared.contracts.topology import check_queue_name
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,7 +22,6 @@ ISOLATIONS: Final = ("slot", "thread")
 DEFAULT_TIME_LIMIT: Final = "1h"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME: Final = 100
-_QUEUE: Final = re.compile(r"[a-z0-9-]{1,63}")
 
 _types: dict[str, "JobType"] = {}
 
@@ -170,8 +169,7 @@ def _check_names(name: str, queue: str, isolation: str) -> None:
         bool(_NAME.fullmatch(name)) and len(name) <= _LONGEST_NAME,
         'a name is lower case words with dots between them, such as "csv.profile"',
     )
-    _require(bool(_QUEUE.fullmatch(queue)), f"a queue name is 1-63 of a-z, 0-9, -, not {queue!r}")
-    _require(queue not in RESERVED_QUEUE_NAMES, f"the queue name {queue!r} is reserved")
+    check_queue_name(queue)
     _require(isolation in ISOLATIONS, f'isolation is "slot" or "thread", not {isolation!r}')
 
 

@@ -28,3 +28,9 @@ def test_a_lease_that_heartbeats_cannot_keep_is_refused(monkeypatch: pytest.Monk
         WorkerSettings()
     monkeypatch.setenv("WAYMARK_HEARTBEAT_MS", "2000")
     assert WorkerSettings().lease_ms == 8000
+
+
+@pytest.mark.parametrize("name", ["Reports", "a.b", "dead", "delay", "", "x" * 64])
+def test_a_queue_that_no_type_could_name_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="queue"):
+        WorkerSettings(queues=("default", name))

@@ -146,6 +146,33 @@ def test_whoever_runs_a_job_whose_record_went_back_before_its_claim_keeps_it(
     assert world.do(say.succeed_of(claimed, right)).state is State.SUCCEEDED
 
 
+def test_a_heartbeat_overtaken_by_a_hand_back_starts_no_ghost_of_the_attempt(world: World) -> None:
+    job, right = say.running(world)
+    world.now += 1_000
+    world.change_epoch()
+    assert world.do(say.heartbeat_of(job, right)).verdict is RenewalVerdict.HOLD
+    released = world.do(say.release_of(job, right))
+
+    late = world.do(say.heartbeat_of(job, right))
+
+    assert late.verdict is RenewalVerdict.LOST
+    assert say.read(world, job.id).state is State.QUEUED
+    assert world.index("leases") == {}
+    assert world.do(say.release_of(job, right)) == released
+    say.tick(world, 15)
+    assert say.claim(world, job).verdict is ClaimVerdict.RUN, "no dead lease stands in the way"
+
+
+def test_an_attempt_whose_hand_back_was_forgotten_keeps_its_job(world: World) -> None:
+    job, right = say.running(world)
+    kept = world.snapshot()
+    world.do(say.release_of(job, right))
+    world.restore(kept)
+
+    assert world.do(say.heartbeat_of(job, right)).verdict is RenewalVerdict.HOLD
+    assert say.read(world, job.id).state is State.RUNNING
+
+
 def test_a_record_that_went_back_asks_no_more_after_one_lease(world: World) -> None:
     job = say.submit(world)
     kept = world.snapshot()

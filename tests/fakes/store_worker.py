@@ -150,7 +150,8 @@ def heartbeat(tenant: Tenant, op: ops.Heartbeat) -> Renewal:
 
 def _went_back(tenant: Tenant, job: Job, op: ops.Heartbeat) -> bool:
     waits = job.state in {State.QUEUED, State.SCHEDULED, State.RETRYING}
-    return waits and tenant.grace_left(job.made_in, op.lease) > 0
+    handed_back = job.settled_token == op.token
+    return waits and not handed_back and tenant.grace_left(job.made_in, op.lease) > 0
 
 
 def progress(tenant: Tenant, op: ops.Progress) -> bool:

@@ -31,7 +31,10 @@ if not job.state then
 end
 
 -- The record went back to before this attempt's claim: nobody else can have been let in since.
-if WAITS[job.state] and message.dispatch >= job.dispatch and grace_left(job.made_in, lease) > 0 then
+-- But one whose hand-back overtook this heartbeat is over: nobody is there to run it.
+local handed_back = job.settled_token == token
+if WAITS[job.state] and not handed_back and message.dispatch >= job.dispatch
+  and grace_left(job.made_in, lease) > 0 then
   if message.dispatch > job.dispatch then adopt() end
   start(token, worker, lease, 'started')
   return renewed()

@@ -16,7 +16,8 @@ from shared.contracts.overdue import Expect
 
 FIRST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 60.0
-REMEMBERED: Final = 10_000  # dispatches whose laps are counted; a forgotten one starts again
+GIVEN_UP_AT: Final = 3  # comings of a dispatch: 6 s, by then every worker has looked again
+REMEMBERED: Final = 10_000  # dispatches whose comings are counted; a forgotten one starts again
 
 log = structlog.get_logger()
 
@@ -61,17 +62,18 @@ class UnknownTypes:
         self._stubborn = stubborn
         self._claims = claims
         self._types = types
-        self._laps: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._comings: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     def handle(self, delivery: Delivered) -> Answer:
         """Return how the delivery is settled."""
         message = delivery.job
         log.info("type_unknown", job_id=message.job, type=message.type)
-        if self._types.gone(message.type):
+        coming = self._count_coming(message)
+        if coming >= GIVEN_UP_AT and self._types.gone(message.type):
             answer = self._park(delivery)
             if answer is not None:
                 return answer
-        delay_ms = round(lap_delay(self._count_lap(message)) * 1000)
+        delay_ms = round(lap_delay(coming) * 1000)
         # No claim says that it goes round: else the store would think its message lost.
         self._stubborn.mention(
             Expect(
@@ -105,10 +107,10 @@ class UnknownTypes:
         )
         return Answer.ACK if record is not None and record.final else None
 
-    def _count_lap(self, message: RunJob) -> int:
+    def _count_coming(self, message: RunJob) -> int:
         key = (message.job, message.options.dispatch)
-        lap = self._laps.pop(key, 0) + 1
-        self._laps[key] = lap
-        if len(self._laps) > REMEMBERED:
-            self._laps.popitem(last=False)
-        return lap
+        coming = self._comings.pop(key, 0) + 1
+        self._comings[key] = coming
+        if len(self._comings) > REMEMBERED:
+            self._comings.popitem(last=False)
+        return coming

@@ -121,6 +121,8 @@ class Executor:
             return tools.claims.unresolved(delivery)
         settled = tools.settlements.write(attempt, end)
         tools.metrics.ended(attempt.job, outcome_of(end, settled), seconds)
+        if isinstance(end, Stop) and attempt.mailbox.cancelled_at is not None:
+            tools.metrics.stopped(end.rung, tools.monotonic() - attempt.mailbox.cancelled_at)
         return tools.settlements.answer(delivery, end, settled)
 
     def _watch(

@@ -5,12 +5,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.worker.cancelling import Rung
 from shared.contracts.answers import ClaimVerdict, RenewalVerdict
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.job import JobRecord, Outcome
 
 _RUN_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800, 3600)
 _WAIT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+_CANCEL_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30, 60, 300)
 _MS: Final = 1000
 
 
@@ -46,6 +48,7 @@ class WorkerMetrics:
             buckets=_WAIT_BUCKETS,
             registry=registry,
         )
+        self._cancels = _cancels(registry)
         self._renewals = Counter(
             "waymark_worker_renewals_total",
             "Heartbeats by what they heard.",
@@ -85,6 +88,9 @@ class WorkerMetrics:
                 self._attempts.labels(entry.queue, entry.type, outcome)
             for verdict in ClaimVerdict:
                 self._claims.labels(entry.queue, verdict)
+        for rung in Rung:
+            if rung is not Rung.NONE:
+                self._cancels.labels(rung.word)
 
     def watch_store(self, evicting: Callable[[], str | None]) -> None:
         """Tell of a store that evicts."""
@@ -110,6 +116,20 @@ class WorkerMetrics:
         self._attempts.labels(job.queue, job.type, outcome).inc()
         self._run.labels(job.queue, job.type).observe(seconds)
 
+    def stopped(self, rung: str, seconds: float) -> None:
+        """Observe how long a cancelled attempt took to stop, and what it took."""
+        self._cancels.labels(rung).observe(seconds)
+
     def renewed(self, verdict: RenewalVerdict | None) -> None:
         """Count a heartbeat; None: the store did not answer."""
         self._renewals.labels(verdict or "unanswered").inc()
+
+
+def _cancels(registry: CollectorRegistry) -> Histogram:
+    return Histogram(
+        "waymark_jobs_cancel_duration_seconds",
+        "From when a worker heard of a cancel to the end of the attempt, by its last rung.",
+        ("rung",),
+        buckets=_CANCEL_BUCKETS,
+        registry=registry,
+    )

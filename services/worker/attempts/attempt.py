@@ -32,6 +32,11 @@ class Mailbox:
         return self._cancel is not None
 
     @property
+    def cancelled_at(self) -> float | None:
+        """When the attempt's worker heard of its cancel, monotonic; None when there is none."""
+        return None if self._cancel is None else self._cancel.since
+
+    @property
     def order(self) -> StopOrder | None:
         """What is to be obeyed: the order with the nearer deadline."""
         orders = [order for order in (self._cancel, self._shutdown) if order is not None]

@@ -75,6 +75,10 @@ def test_a_job_that_ignores_a_cancel_is_terminated_and_then_killed_within_its_gr
     assert slot.treated_at["terminate"] - 1000.0 == pytest.approx(6.0, abs=0.3)
     assert slot.treated_at["kill"] - 1000.0 == pytest.approx(9.0, abs=0.3)
     assert bench.store.of(Stop)[0].rung == "kill"
+    sample = bench.metrics.registry.get_sample_value
+    assert sample("waymark_jobs_cancel_duration_seconds_sum", {"rung": "kill"}) == pytest.approx(
+        9.0, abs=0.3
+    )
 
 
 def test_a_job_that_returns_in_spite_of_a_cancel_has_succeeded() -> None:

@@ -11,7 +11,6 @@ job("pass-by", retries=0)(misdeeds.pass_by)
 job("wait", retries=0)(misdeeds.wait)
 job("limited", time_limit="2s", retries=4, min_backoff="0.1s", max_backoff="0.2s")(misdeeds.wait)
 job("fail", retries=1, min_backoff="0.1s", max_backoff="0.2s")(misdeeds.fail)
-job("fail-once", retries=4, min_backoff="0.1s", max_backoff="0.2s")(misdeeds.fail_once)
 job("limited-fail-once", time_limit="2s", retries=4, min_backoff="0.1s", max_backoff="0.2s")(
     misdeeds.fail_once
 )
@@ -24,3 +23,9 @@ job("die", retries=4, min_backoff="0.1s", max_backoff="0.2s")(misdeeds.die)
 def postpone(name: str) -> None:
     """Ask for a run in ten minutes."""
     misdeeds.postpone(name, lambda: Retry("later", after="10m"))
+
+
+@job("again", retries=4)
+def again(name: str) -> None:
+    """Ask for a run in three seconds."""
+    misdeeds.postpone(name, lambda: Retry("soon", after="3s"))

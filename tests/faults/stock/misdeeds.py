@@ -115,7 +115,7 @@ def die(name: str) -> None:
 
 
 def postpone(name: str, retry: Callable[[], Exception]) -> None:
-    """Ask in the first run for another one much later, in the words of whoever runs it."""
+    """Ask in the first run for another one later, in the words of whoever runs it."""
     with _run(name) as (_, number):
         if number == 1:
             raise retry()

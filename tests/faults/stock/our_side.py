@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from shared.contracts.topology import DEAD_LETTER_QUEUE, work_queue
@@ -21,8 +22,8 @@ DRAIN_SECONDS = 60  # stock Dramatiq gives 600
 class OurCrew:
     """One worker process with its slots."""
 
-    def __init__(self, worker: RunningWorker) -> None:
-        self._worker = worker
+    def __init__(self, worker: RunningWorker, log: Path) -> None:
+        self._worker, self._log = worker, log
 
     def told_to_stop(self) -> None:
         self._worker.told(signal.SIGTERM)
@@ -30,6 +31,9 @@ class OurCrew:
 
     def kill(self) -> None:
         self._worker.kill()
+
+    def was_refused(self) -> bool:
+        return "The broker refused the message" in self._log.read_text()
 
     def revive(self) -> None:
         assert self._worker.process.poll() is None, "no job may take our worker down"
@@ -46,13 +50,19 @@ class Ours:
         self.vhost = urlsplit(amqp_url).path.lstrip("/")
         self.marks = Marks(folder)
         self._house = House(amqp_url, redis.url, folder)
+        self._workers = 0
 
     def start(self, *, slots: int, processes: int = 1) -> OurCrew:
         """Start one worker whatever `processes` says: each slot is a process anyway."""
-        marks = {MARKS_VARIABLE.removeprefix("WAYMARK_").lower(): self.marks.folder}
-        return OurCrew(
-            self._house.start_worker(slots=slots, jobs=JOBS, drain_seconds=DRAIN_SECONDS, **marks)
-        )
+        settings: dict[str, Any] = {
+            "slots": slots,
+            "jobs": JOBS,
+            "drain_seconds": DRAIN_SECONDS,
+            MARKS_VARIABLE.removeprefix("WAYMARK_").lower(): self.marks.folder,
+        }
+        worker = self._house.start_worker(**settings)
+        self._workers += 1
+        return OurCrew(worker, self.marks.folder / f"worker-{self._workers - 1}.log")
 
     def submit(self, kind: str, name: str) -> str:
         attempts = MAX_ATTEMPTS.get(kind, MAX_ATTEMPTS_ELSE)

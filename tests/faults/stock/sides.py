@@ -30,6 +30,9 @@ class Crew(Protocol):
     def kill(self) -> None:
         """End every process of it at once."""
 
+    def was_refused(self) -> bool:
+        """Tell whether it has said that the broker refused a message of its own."""
+
     def revive(self) -> None:
         """Do what Kubernetes does: start it again if it has ended."""
 

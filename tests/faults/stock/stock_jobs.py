@@ -5,6 +5,8 @@ Durations are milliseconds, as Dramatiq wants them.
 """
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import dramatiq
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
@@ -14,6 +16,7 @@ from dramatiq.results.backends import RedisBackend
 
 from tests.faults.stock import misdeeds
 
+SOON_MS = 3_000
 LATER_MS = 600_000
 QUICK = {"min_backoff": 100, "max_backoff": 200}
 
@@ -21,26 +24,26 @@ broker = RabbitmqBroker(url=os.environ["STOCK_AMQP_URL"], confirm_delivery=True)
 broker.add_middleware(Results(backend=RedisBackend(url=os.environ["STOCK_REDIS_URL"])))
 dramatiq.set_broker(broker)
 
-dramatiq.actor(misdeeds.pass_by, actor_name="pass-by", max_retries=0)
-dramatiq.actor(misdeeds.wait, actor_name="wait", max_retries=0)
-dramatiq.actor(
-    misdeeds.wait,
-    actor_name="limited",
-    time_limit=2_000,
-    store_results=True,
-    max_retries=4,
-    **QUICK,
-)
-dramatiq.actor(misdeeds.fail, actor_name="fail", max_retries=1, **QUICK)
-dramatiq.actor(misdeeds.fail_once, actor_name="fail-once", max_retries=4, **QUICK)
-dramatiq.actor(
-    misdeeds.fail_once, actor_name="limited-fail-once", time_limit=2_000, max_retries=4, **QUICK
-)
-dramatiq.actor(misdeeds.sleep, actor_name="sleep", time_limit=1_000, max_retries=0)
-dramatiq.actor(misdeeds.receive, actor_name="receive", time_limit=1_000, max_retries=0)
-dramatiq.actor(misdeeds.die, actor_name="die", max_retries=4, **QUICK)
+
+def declare(kind: str, misdeed: Callable[[str], Any], **options: Any) -> None:
+    dramatiq.actor(actor_name=kind, **options)(misdeed)
 
 
-@dramatiq.actor(actor_name="postpone", max_retries=4)
 def postpone(name: str) -> None:
     misdeeds.postpone(name, lambda: Retry("later", delay=LATER_MS))
+
+
+def again(name: str) -> None:
+    misdeeds.postpone(name, lambda: Retry("soon", delay=SOON_MS))
+
+
+declare("pass-by", misdeeds.pass_by, max_retries=0)
+declare("wait", misdeeds.wait, max_retries=0)
+declare("limited", misdeeds.wait, time_limit=2_000, store_results=True, max_retries=4, **QUICK)
+declare("fail", misdeeds.fail, max_retries=1, **QUICK)
+declare("limited-fail-once", misdeeds.fail_once, time_limit=2_000, max_retries=4, **QUICK)
+declare("sleep", misdeeds.sleep, time_limit=1_000, max_retries=0)
+declare("receive", misdeeds.receive, time_limit=1_000, max_retries=0)
+declare("die", misdeeds.die, max_retries=4, **QUICK)
+declare("postpone", postpone, max_retries=4)
+declare("again", again, max_retries=4)

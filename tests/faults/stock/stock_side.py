@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pika
 from dramatiq import Message
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 
@@ -42,6 +43,9 @@ class StockCrew:
         finally:
             self._process.wait()
 
+    def was_refused(self) -> bool:
+        return "NACKed" in self._log.read_text()
+
     def revive(self) -> None:
         if self._process.poll() is not None:
             self.kill()
@@ -66,6 +70,8 @@ class Stock:
         self.marks = Marks(folder)
         self._crews: list[StockCrew] = []
         self._processes = 0
+        with self._broker() as broker:
+            broker.declare_queue(self.work_queue, ensure=True)
 
     def start(self, *, slots: int, processes: int = 1) -> StockCrew:
         env = {
@@ -89,11 +95,8 @@ class Stock:
             kwargs={"name": name},
             options={},
         )
-        broker = RabbitmqBroker(url=self.amqp_url, confirm_delivery=True)
-        try:
+        with self._broker() as broker:
             broker.enqueue(message)
-        finally:
-            broker.close()
         return message.message_id
 
     def dead_letter(self, job: str) -> str | None:
@@ -113,11 +116,17 @@ class Stock:
             crew.kill()
 
     def _consumers(self) -> list[int]:
-        """Count who consumes the work queue and its delay queue; empty before they exist."""
-        names = (self.work_queue, f"{self.work_queue}.DQ")
+        """Count who consumes the work queue and its delay queue."""
+        with channel(self.amqp_url) as asking:
+            names = (self.work_queue, f"{self.work_queue}.DQ")
+            told = [asking.queue_declare(name, passive=True) for name in names]
+            return [answer.method.consumer_count for answer in told]
+
+    @contextmanager
+    def _broker(self) -> Iterator[RabbitmqBroker]:
+        """What a client of a stock application uses."""
+        broker = RabbitmqBroker(url=self.amqp_url, confirm_delivery=True)
         try:
-            with channel(self.amqp_url) as asking:
-                told = [asking.queue_declare(name, passive=True) for name in names]
-        except pika.exceptions.ChannelClosedByBroker:
-            return []
-        return [answer.method.consumer_count for answer in told]
+            yield broker
+        finally:
+            broker.close()

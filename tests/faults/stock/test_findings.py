@@ -55,20 +55,20 @@ def test_a_job_that_outlives_its_connection_loses_no_stranger(side: Side) -> Non
 
 
 @finding("2: a retry that cannot be published is logged and then acked")
-def test_a_retry_that_the_broker_refuses_is_not_a_lost_job(side: Side) -> None:
-    side.start(slots=1)
-    side.submit("fail-once", "refused")
-    staged(lambda: side.marks.began("refused") == 1)
+def test_retries_that_the_broker_refuses_are_not_lost_jobs(side: Side) -> None:
+    crew = side.start(slots=3)
+    names = ["first", "second", "third"]
     with delays_refused(side):
-        side.marks.open_gate("refused")
-        staged(lambda: side.marks.over("refused"))
-        passers_by(side, "first")
+        for name in names:
+            side.submit("again", name)
+            staged(lambda name=name: side.marks.over(name))  # type: ignore[misc]
+        staged(crew.was_refused)
 
-    def runs_again() -> bool:
+    def all_run_again() -> bool:
         side.housekeeping()
-        return side.marks.over("refused", 2)
+        return all(side.marks.over(name, 2) for name in names)
 
-    eventually(runs_again, within=12.0)
+    eventually(all_run_again, within=20.0)  # back-off of the publisher 3 s, delay 3 s
 
 
 @finding("3: the time limit is still armed while the result is stored; the job is retried")
@@ -119,7 +119,7 @@ def test_a_time_limit_reaches_a_job_that_is_blocked_in_a_system_call(
     side.submit(blocking, "blocked")
     staged(lambda: side.marks.began("blocked") == 1)
 
-    passes_by(side, "next", within=4.0)  # limit 1 s, slot back within 2 s, 1 s for slow machines
+    passes_by(side, "next", within=5.0)  # limit 1 s, slot back in 2 s, 2 s for slow machines
 
 
 @finding("5: a job that kills its process is redelivered for ever")

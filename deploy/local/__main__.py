@@ -1,12 +1,13 @@
-"""`python -m deploy.local up|down|status|logs|demo|install`: the house from a shell.
+"""`python -m deploy.local up|down|status|logs|demo|install|install-for-faults`: from a shell.
 
 WORKERS and NOTIFIERS in the environment say how many of each.
 """
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from deploy.local import packages
 from deploy.local.demo import run_demo
@@ -14,6 +15,7 @@ from deploy.local.errors import HouseError
 from deploy.local.house import DEFAULT_ROOT, House, whole_number
 from deploy.local.nodes import Kind, is_installed
 
+FAULT_TOOLS = ("faketime",)  # programs that `make faults` alone needs, named as their packages
 NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
 INTERRUPTED = "interrupted; `make status` says what runs, `make down` stops it"
 
@@ -72,10 +74,15 @@ def _logs(house: House) -> None:
     os.execvp("tail", ["tail", "-n", "20", "-F", *logs])
 
 
-def _install(house: House) -> None:
-    missing = [kind for kind in Kind if not is_installed(kind)]
+def _install(house: House, *, tools: Sequence[str] = ()) -> None:
+    missing: list[str] = [kind for kind in Kind if not is_installed(kind)]
+    missing += [tool for tool in tools if shutil.which(tool) is None]
     if missing and packages.can_install():
         packages.install(missing, log=house.root / "logs" / "install.log")
+
+
+def _install_for_faults(house: House) -> None:
+    _install(house, tools=FAULT_TOOLS)
 
 
 COMMANDS: dict[str, Callable[[House], None]] = {
@@ -85,6 +92,7 @@ COMMANDS: dict[str, Callable[[House], None]] = {
     "logs": _logs,
     "demo": run_demo,
     "install": _install,
+    "install-for-faults": _install_for_faults,
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry
 from shared.runtime.pacing import pause
+from shared.runtime.spells import Spell
 
 REFRESH_SECONDS: Final = 2.0
 SECOND_LOOK_SECONDS: Final = 0.5  # an unknown name makes us look again, at most this often
@@ -49,6 +50,7 @@ class Catalogue:
         self._registry = registry
         self._seen = _Seen()
         self._looking = asyncio.Lock()
+        self._unread = Spell("catalogue_not_read", "catalogue_read_again")
 
     @property
     def complaint(self) -> str | None:
@@ -115,8 +117,9 @@ class Catalogue:
                 workers = await self._registry.workers()
             except StoreUnavailable:
                 self._seen = _Seen(self._seen.types, self._seen.queues, time.monotonic())
-                log.warning("catalogue_not_read")
+                self._unread.met(then="the types known so far stand")
                 return
+            self._unread.over()
             self._seen = _see(self._seen, entries, workers, at=time.monotonic())
 
 

@@ -32,6 +32,7 @@ from shared.contracts.idempotency import Recall, Unmark
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Cancel, Confirm, IdempotencyKey, Submit
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime.spells import Histories, Spell
 
 BUDGET_SECONDS = 2.7  # an outage is answered within 3 s
 
@@ -72,6 +73,8 @@ class Submission:
         self._catalogue = catalogue
         self._metrics = metrics
         self._evicting = evicting
+        self._refusing = Spell("submits_refused", "submits_accepted_again", calm_seconds=2.0)
+        self._histories = Histories()
 
     async def plan(
         self, request: JobRequest, payload: str, *, caller: Caller, traceparent: str | None
@@ -117,12 +120,15 @@ class Submission:
         deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
         try:
             accepted = await self._accept(replace(operation, key=key), deadline)
-        except (Unavailable, StoreUnavailable):
+        except (Unavailable, StoreUnavailable) as fault:
             self._metrics.submitted(operation.queue, "unavailable")
+            self._refusing.met(why=_why(fault), answer=503)
             raise
         except (InFlight, KeyReused):
             self._metrics.submitted(operation.queue, "conflict")
             raise
+        self._refusing.over()
+        self._histories.note(accepted.job.tenant, accepted.job.epoch)
         self._metrics.submitted(operation.queue, "replayed" if accepted.replayed else "accepted")
         self._metrics.submit_took(operation.queue, time.monotonic() - started)
         return accepted
@@ -182,7 +188,7 @@ class Submission:
 
     async def _give_up(self, job: JobRecord, asked: _Asked, why: BaseException) -> Accepted:
         """Say what became of a job on record whose publish was not confirmed."""
-        log.warning("publish_not_confirmed", job_id=job.id, why=type(why).__name__)
+        log.debug("publish_not_confirmed", job_id=job.id, why=type(why).__name__)
         if asked.key is None:
             return await self._withdraw(job, why)
         try:
@@ -215,6 +221,13 @@ class Submission:
 def delay_of(job: JobRecord, *, now_ms: int) -> int:
     """Return for how long (ms) the message of a job has to wait on the ladder; 0: it goes now."""
     return 0 if job.run_at is None else max(0, job.run_at - now_ms)
+
+
+def _why(fault: BaseException) -> str:
+    """Return what lies at the bottom of a refusal."""
+    while fault.__cause__ is not None:
+        fault = fault.__cause__
+    return str(fault) or type(fault).__name__
 
 
 def _job(answer: Submitted) -> JobRecord:

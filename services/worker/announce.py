@@ -12,6 +12,7 @@ from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry
 from shared.runtime.pacing import pause
+from shared.runtime.spells import Spell
 
 INTERVAL_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
@@ -42,6 +43,7 @@ class Announcer:
         self._busy = busy
         self._held = held
         self._heard = False
+        self._unheard = Spell("worker_not_announced", "worker_announced_again")
 
     async def run(self) -> None:
         """Announce at once, and again every 5 s, for ever."""
@@ -63,11 +65,21 @@ class Announcer:
             alive = await self._registry.workers()
             self._types.seen({name for other in alive for name in other.types})
         except StoreUnavailable as fault:
-            log.warning("worker_not_announced", why=str(fault))
+            self._unheard.met(why=str(fault))
             self._heard = False
-            self._intake.store_failed()
+            if not await self._is_read():
+                self._intake.store_failed()
             return False
+        self._unheard.over()
         if not self._heard:
             self._heard = True
             log.info("worker_announced", worker=card.id, types=card.types, queues=card.queues)
+        return True
+
+    async def _is_read(self) -> bool:
+        """Whether the store answers at all: one that is full refuses news, but jobs go on."""
+        try:
+            await self._registry.workers()
+        except StoreUnavailable:
+            return False
         return True

@@ -109,6 +109,7 @@ class Executor:
         started = tools.monotonic()
         teller = Teller(tools.store, attempt, monotonic=tools.monotonic)
         ended = self._watch(attempt, entry, teller, started)
+        attempt.mailbox.ended = True
         if isinstance(ended.event, Died) and ended.event.refused and not tools.broken.is_set():
             tools.pause(REFUSED_SECONDS)
         if teller.unsaved is not None:

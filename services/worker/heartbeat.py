@@ -21,6 +21,7 @@ from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Heartbeat
 from shared.ports import AsyncJobStore
 from shared.runtime.pacing import pause
+from shared.runtime.spells import Spell
 
 TICK_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0  # after a renewal that was not answered
@@ -63,6 +64,7 @@ class Pulse:
         self._interval = interval
         self._default_grace = default_grace
         self._monotonic = monotonic
+        self._unanswered = Spell("leases_not_renewed", "leases_renewed_again")
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
@@ -110,8 +112,9 @@ class Pulse:
             except StoreUnavailable as fault:
                 kept.due = self._monotonic() + RETRY_SECONDS
                 self._metrics.renewed(None)
-                log.warning("lease_not_renewed", job_id=kept.attempt.job.id, why=str(fault))
+                self._unanswered.met(attempts=len(self._kept), why=str(fault))
             else:
+                self._unanswered.over(attempts=len(self._kept))
                 self._metrics.renewed(renewal.verdict)
                 self._hear(kept.attempt, renewal, sent_at)
             finally:
@@ -119,7 +122,9 @@ class Pulse:
 
     def _hear(self, attempt: Attempt, renewal: Renewal, sent_at: float) -> None:
         if renewal.verdict is RenewalVerdict.LOST:
-            log.warning("lease_lost", job_id=attempt.job.id)
+            # Who has just settled has no lease any more either: nothing to wake anybody for.
+            say = log.debug if attempt.mailbox.ended else log.warning
+            say("lease_lost", job_id=attempt.job.id)
             attempt.mailbox.lose()
             return
         if renewal.verdict is RenewalVerdict.OK:

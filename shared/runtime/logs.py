@@ -11,7 +11,9 @@ from typing import Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_QUIET: Final = ("pika", "dramatiq")  # they tell at INFO what our own events tell better
+# They tell what our own events tell better: six errors and a traceback for each try to connect to a
+# broker that is away. At DEBUG they may speak.
+_QUIET: Final = {"pika": logging.CRITICAL, "dramatiq": logging.WARNING}
 _SECRETS: Final = (
     (re.compile(r"(://[^:/@\s\"']*:)[^@/\s\"']+@"), r"\1***@"),
     (re.compile(r"\b(wm_[A-Za-z0-9]+_)[A-Za-z0-9_-]+"), r"\1***"),
@@ -43,8 +45,9 @@ def configure(service: str, level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    debugging = logging.getLogger().level <= logging.DEBUG
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(logging.INFO if debugging else least)
     structlog.configure(
         processors=[
             structlog.stdlib.PositionalArgumentsFormatter(),

@@ -14,9 +14,11 @@ class Mailbox:
     """Written by the house loop and by the drain, read by the attempt's own thread.
 
     `freezes_at` is when its slot is frozen unless the lease is renewed before, monotonic.
+    `ended`: the handler has, and what came of it is being written down.
     """
 
     freezes_at: float = math.inf
+    ended: bool = False
     _lost: threading.Event = field(default_factory=threading.Event)
     _cancel: StopOrder | None = None
     _shutdown: StopOrder | None = None

@@ -16,6 +16,7 @@ from shared.contracts.answers import ClaimAnswer, ClaimVerdict, RenewalVerdict
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Claim, Confirm, Heartbeat
 from shared.runtime.pacing import pause_thread
+from shared.runtime.spells import Histories
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ class Claims:
         self._metrics = metrics
         self._monotonic = monotonic
         self._pause = pause
+        self._histories = Histories()
 
     def claim(self, delivery: Delivered) -> Attempt | Answer:
         """Return the attempt to run, or how the delivery is settled without one."""
@@ -77,6 +79,7 @@ class Claims:
             return self._obey(delivery, answer)
         if answer.job is None:
             raise AssertionError("RUN comes with the record")
+        self._histories.note(answer.job.tenant, answer.job.epoch)
         return self._fresh(
             delivery,
             Attempt(

@@ -11,12 +11,14 @@ from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unrouta
 from shared.contracts.operations import Operation
 from shared.ports import JobStore
 from shared.runtime.pacing import full_jitter, pause_thread
+from shared.runtime.spells import Spell
 
 A = TypeVar("A")
 GiveUp = Callable[[], bool]
 
 BASE_SECONDS: Final = 0.2
 CAP_SECONDS: Final = 3.0
+HELD: Final = "held and tried again"
 
 log = structlog.get_logger()
 
@@ -47,6 +49,8 @@ class Stubborn:
         self._publisher = publisher
         self._intake = intake
         self._pause = pause
+        self._unanswered = Spell("store_did_not_answer", "store_answers_again")
+        self._unconfirmed = Spell("publish_not_confirmed", "publish_confirmed_again")
 
     def ask(self, operation: Operation[A], *, give_up: GiveUp) -> A | None:
         """Return the store's answer; None when `give_up` said so before there was one.
@@ -56,16 +60,15 @@ class Stubborn:
         tries = 0
         while True:
             try:
-                return self._store.do(operation)
+                answer = self._store.do(operation)
             except StoreUnavailable as fault:
                 self._intake.store_failed()
                 tries += 1
-                log.warning(
-                    "store_did_not_answer",
-                    operation=type(operation).__name__,
-                    tries=tries,
-                    why=str(fault),
-                )
+                name = type(operation).__name__
+                self._unanswered.met(operation=name, tries=tries, why=str(fault), then=HELD)
+            else:
+                self._unanswered.over()
+                return answer
             if give_up():
                 return None
             self._pause(full_jitter(tries, base=BASE_SECONDS, cap=CAP_SECONDS))
@@ -92,10 +95,9 @@ class Stubborn:
                     self._publisher.publish(message)
             except (BrokerUnavailable, Unroutable) as fault:
                 tries += 1
-                log.warning(
-                    "publish_not_confirmed", job_id=message.job, tries=tries, why=str(fault)
-                )
+                self._unconfirmed.met(job_id=message.job, tries=tries, why=str(fault), then=HELD)
             else:
+                self._unconfirmed.over()
                 return True
             if give_up():
                 return False

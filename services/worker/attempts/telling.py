@@ -3,18 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from services.worker.attempts.attempt import Attempt
 from services.worker.slots.terms import Reported, Saved
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Checkpoint, Operation, Progress
 from shared.ports import JobStore
+from shared.runtime.spells import Spell
 
 PROGRESS_SECONDS: Final = 0.1  # at most ten frames a second of one job (DESIGN, 6)
 TROUBLE_SECONDS: Final = 2.0  # how long progress waits after the store did not answer
-
-log = structlog.get_logger()
 
 
 class Teller:
@@ -30,6 +27,7 @@ class Teller:
         self._progress: Reported | None = None
         self._checkpoint: Saved | None = None
         self._not_before = 0.0
+        self._unheard = Spell("progress_not_stored", "progress_stored_again", monotonic=monotonic)
 
     def report(self, progress: Reported) -> None:
         """Take the newest progress; an older one not yet told is dropped."""
@@ -60,11 +58,14 @@ class Teller:
         if now < self._not_before:
             return True
         try:
-            return self._tell_all(now)
+            heard = self._tell_all(now)
         except StoreUnavailable as fault:
             self._not_before = self._monotonic() + TROUBLE_SECONDS
-            log.warning("progress_not_stored", job_id=self._attempt.job.id, why=str(fault))
+            self._unheard.met(job_id=self._attempt.job.id, why=str(fault))
             return True
+        if self._progress is None:
+            self._unheard.over(job_id=self._attempt.job.id)
+        return heard
 
     def _tell_all(self, now: float) -> bool:
         checkpoint = self.unsaved

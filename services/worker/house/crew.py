@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty
 from typing import Any, Final, Protocol
 
@@ -13,6 +14,8 @@ from services.worker.attempts.watching import SlotSilentError
 from services.worker.broker import WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
 from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.urgency import let_equals_arrive
+from services.worker.intake.voice import ConsumerVoice
 from services.worker.metrics import WorkerMetrics
 from services.worker.slots.client import SlotsUnavailable
 from shared.contracts.topology import work_queues
@@ -38,6 +41,7 @@ class Intaker(ConsumerThread):
         """Describe it; the lowest `priority` is picked first."""
         super().__init__(**facts)
         self.name = f"consumer {self.queue_name}"
+        self.logger: Any = ConsumerVoice(self.queue_name)
         self.ticked_at = time.monotonic()
         self._priority = priority
 
@@ -53,6 +57,7 @@ class Intaker(ConsumerThread):
     def handle_delayed_messages(self) -> None:
         """Tick: there are no delayed messages here, the ladder has them."""
         self.ticked_at = time.monotonic()
+        self.logger.consumes()
 
     def close(self) -> None:
         """Close the consumer; called between two connections, too."""
@@ -74,10 +79,15 @@ class SlotThread(WorkerThread):
         executor: Executes,
         broken: threading.Event,
         metrics: WorkerMetrics,
+        urgency: Callable[[str], int],
         **facts: Any,  # noqa: ANN401 - Dramatiq's own
     ) -> None:
-        """Describe it; `broken` is set when the slots cannot be trusted any more."""
+        """Describe it; `broken` is set when the slots cannot be trusted any more.
+
+        `urgency` of an AMQP queue: the lowest number is picked first.
+        """
         super().__init__(**facts)
+        self._urgency = urgency
         self._metrics = metrics
         self._executor = executor
         self._broken = broken
@@ -97,6 +107,8 @@ class SlotThread(WorkerThread):
         self._metrics.settled.labels(answer).inc()
         self.broker.emit_after("process_message", message, result=answer)
         self.work_queue.task_done()
+        ended = self._urgency(message.consumer.amqp_queue)
+        let_equals_arrive(self.work_queue, ended, goes_on=lambda: self.running)
 
     def _execute(self, delivery: Delivery) -> Answer:
         try:
@@ -128,9 +140,8 @@ class Crew(Worker):
     def _add_consumer(self, queue_name: str, *, delay: bool = False) -> None:
         if delay or queue_name in self.consumers:
             return
-        classes = work_queues(self._house_broker.queue_behind(queue_name))
         consumer = Intaker(
-            priority=classes.index(queue_name),
+            priority=self._urgency(queue_name),
             broker=self.broker,
             queue_name=queue_name,
             prefetch=self.queue_prefetch,
@@ -145,6 +156,7 @@ class Crew(Worker):
             executor=self._executor,
             broken=self.broken,
             metrics=self._house_broker.metrics,
+            urgency=self._urgency,
             broker=self.broker,
             consumers=self.consumers,
             work_queue=self.work_queue,
@@ -153,6 +165,9 @@ class Crew(Worker):
         worker.name = f"slot {len(self.workers)}"
         worker.start()
         self.workers.append(worker)
+
+    def _urgency(self, amqp_queue: str) -> int:
+        return work_queues(self._house_broker.queue_behind(amqp_queue)).index(amqp_queue)
 
     @property
     def intakers(self) -> list[Intaker]:

@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shared.runtime.pacing import full_jitter, pause
+from shared.runtime.spells import Spell
 
 LISTEN_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 3.0
 CAP_SECONDS: Final = 10.0
-
-log = structlog.get_logger()
 
 
 class Nudges:
@@ -24,6 +22,7 @@ class Nudges:
         self._url = redis_url
         self._channel = f"wm:worker:{worker}"
         self._hear = hear
+        self._unheard = Spell("nudges_interrupted", "nudges_heard_again")
 
     async def run(self) -> None:
         """Listen, and connect again when that fails, for ever."""
@@ -33,7 +32,7 @@ class Nudges:
                 await self._listen()
             except (RedisError, OSError) as fault:
                 tries += 1
-                log.info("nudges_interrupted", tries=tries, why=str(fault) or type(fault).__name__)
+                self._unheard.met(why=str(fault) or type(fault).__name__, then="heartbeats tell")
             else:
                 tries = 0
             await pause(full_jitter(tries or 1, base=1.0, cap=CAP_SECONDS))
@@ -48,6 +47,7 @@ class Nudges:
         )
         async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(self._channel)
+            self._unheard.over()
             while True:
                 message = await channel.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:

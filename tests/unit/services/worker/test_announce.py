@@ -23,16 +23,17 @@ HELD: dict[str, tuple[str, ...]] = {"acme": ("job-1", "job-2")}
 
 
 class FakeRegistry:
-    """Remembers; fails the first `failures` times."""
+    """Remembers; fails the first `failures` times. One that is `full` can still be read."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, *, full: bool = False) -> None:
         self.failures = failures
+        self._full = full
         self.cards: list[WorkerCard] = []
         self.retired: list[str] = []
 
     async def announce(self, worker: WorkerCard, types: Sequence[CatalogEntry]) -> None:
         if self.failures:
-            self.failures -= 1
+            self.failures -= 1 if self._full else 0
             raise StoreUnavailable
         self.cards.append(worker)
 
@@ -40,6 +41,9 @@ class FakeRegistry:
         return [entry("other"), entry("orphaned")]
 
     async def workers(self) -> Sequence[WorkerCard]:
+        if self.failures and not self._full:
+            self.failures -= 1
+            raise StoreUnavailable
         return [*self.cards, replace(CARD, id="w2", types=("other",))]
 
     async def retire(self, worker: str) -> None:
@@ -74,6 +78,19 @@ async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -
     assert registry.cards[0].held == HELD
     assert not types.gone("other")
     assert types.gone("orphaned"), "the catalogue alone keeps no type alive"
+
+
+async def test_a_store_that_is_full_leaves_the_intake_open() -> None:
+    registry, intake = FakeRegistry(failures=1, full=True), Intake()
+    types = TypeWatch(gone_after=10.0, monotonic=HandClock().monotonic)
+    work = asyncio.create_task(announcer(registry, intake, types).run())
+
+    async def announced() -> bool:
+        return bool(registry.cards)
+
+    await eventually_async(announced)
+    work.cancel()
+    assert intake.open
 
 
 async def test_a_registry_that_is_away_closes_the_intake_and_is_asked_again_soon() -> None:

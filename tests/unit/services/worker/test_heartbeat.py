@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from services.worker.attempts.attempt import Attempt
 from services.worker.heartbeat import Pulse
@@ -126,6 +127,18 @@ async def test_an_attempt_whose_lease_is_lost_is_told_so() -> None:
         scene.clock.now += 5.0
         await eventually_async(_said(lambda: scene.attempt.mailbox.lost))
     assert scene.slots.renewals == []
+
+
+async def test_the_lease_of_what_has_just_been_settled_is_no_alarm() -> None:
+    scene = Scene()
+    scene.store.answer(Heartbeat, Renewal(verdict=RenewalVerdict.LOST))
+    scene.attempt.mailbox.ended = True
+    scene.clock.now += 5.0
+    with capture_logs() as said:
+        async with scene.running():
+            await eventually_async(_said(lambda: scene.attempt.mailbox.lost))
+
+    assert [line["log_level"] for line in said] == ["debug"]
 
 
 async def test_a_store_that_is_too_young_leaves_a_frozen_slot_frozen() -> None:

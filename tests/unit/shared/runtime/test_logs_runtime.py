@@ -39,14 +39,15 @@ def test_the_standard_library_speaks_through_the_same_pipeline() -> None:
     assert (line["event"], line["service"], line["level"]) == ("started 7", "gateway", "info")
 
 
-def test_talkative_libraries_are_heard_from_warning_on() -> None:
+def test_talkative_libraries_are_heard_only_where_our_own_events_do_not_tell() -> None:
     lines = lines_of(
-        'logging.getLogger("pika.connection").info("dull")\n'
+        'logging.getLogger("pika.connection").error("once more for each try")\n'
         'logging.getLogger("dramatiq.worker").info("dull")\n'
-        'logging.getLogger("pika.connection").warning("of interest")'
+        'logging.getLogger("pika.connection").critical("of interest")\n'
+        'logging.getLogger("dramatiq.worker").warning("that too")'
     )
 
-    assert [line["event"] for line in lines] == ["of interest"]
+    assert [line["event"] for line in lines] == ["of interest", "that too"]
 
 
 def test_the_level_is_obeyed() -> None:

@@ -241,6 +241,13 @@ async def test_q12_a_job_ten_times_longer_than_the_consumer_timeout_runs_once(
     assert any(job in told["jobs"] for told in taken_back)
 
 
+async def test_q12_a_house_on_a_broker_of_its_own_has_nothing_to_warn_of(stage: Stage) -> None:
+    log = stage.house.service("worker").log_text()
+
+    assert "consumer_connected" in log
+    assert "consumer_timeout_short" not in log
+
+
 def _told_of_consumer_timeout(stage: Stage) -> list[dict[str, Any]]:
     """Return what the last worker process has logged of it: a warning at its start, then errors."""
     text = stage.house.service("worker").log_text()

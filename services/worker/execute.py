@@ -146,6 +146,7 @@ class Executor:
             mailbox=attempt.mailbox,
             deadlines=deadlines,
             teller=teller,
+            freezes=entry.isolation == "slot",
             monotonic=tools.monotonic,
         ).until_end()
 

@@ -60,9 +60,13 @@ class Watch:
         mailbox: Mailbox,
         deadlines: Deadlines,
         teller: Teller,
+        freezes: bool = True,
         monotonic: Callable[[], float],
     ) -> None:
-        """Describe it; `deadlines` by the clock `monotonic` (seconds)."""
+        """Describe it; `deadlines` by the clock `monotonic` (seconds).
+
+        `freezes`: the slot stands still while its lease is not renewed, as a process does.
+        """
         self._slot = slot
         self._mailbox = mailbox
         self._deadlines = deadlines
@@ -71,6 +75,8 @@ class Watch:
         self._soft_told = False
         self._looked_at = monotonic()
         self._freezes_at = mailbox.freezes_at
+        self._freezes = freezes
+        self._frozen = False
         self._frozen_for = 0.0
         self._rung = Rung.NONE
         self._killed_at: float | None = None
@@ -108,8 +114,17 @@ class Watch:
 
     def _note_freeze(self, now: float) -> None:
         """Count for how long the slot has stood frozen: that is no fault of the job's."""
+        if not self._freezes:
+            return
         self._frozen_for += max(0.0, now - max(self._looked_at, self._freezes_at))
         self._looked_at, self._freezes_at = now, self._mailbox.freezes_at
+        if self._frozen == (now >= self._freezes_at):
+            return
+        self._frozen = not self._frozen
+        if self._frozen:
+            log.warning("attempt_frozen", why="its lease is not renewed", then="waits for that")
+        else:
+            log.info("attempt_continues", frozen_seconds=round(self._frozen_for, 1))
 
     def _abandon(self) -> None:
         self._slot.kill()

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
+from structlog.testing import capture_logs
 
 from services.worker.attempts.watching import SlotSilentError
 from services.worker.execute import RESULT_BYTES_MAX
@@ -219,10 +221,22 @@ def test_the_time_a_slot_stands_frozen_counts_towards_no_limit() -> None:
         bench.attempt.mailbox.freezes_at = bench.clock.now + 12.0
 
     bench.slots._script = [40.0, renew]
-    bench.run()
+    with capture_logs() as said:
+        bench.run()
+    told = [line["event"] for line in said if line["event"].startswith("attempt_")]
+    assert told[1:3] == ["attempt_frozen", "attempt_continues"]
     slot = bench.slots.slots[0]
     assert slot.treated_at["interrupt soft_limit"] - 1040.0 == pytest.approx(3.0, abs=0.3)
     assert slot.treated_at["kill"] - 1040.0 == pytest.approx(6.0, abs=0.3)
+
+
+def test_a_thread_is_never_frozen_so_its_limit_stands() -> None:
+    bench = Bench([], answers={"interrupt": raised("soft_limit")}, soft_time_limit_seconds=15.0)
+    bench.entry = structs.replace(bench.entry, isolation="thread")
+    bench.slots._script = [40.0]
+    bench.executor = bench._executor()
+    bench.run()
+    assert bench.slots.slots[0].treated_at["interrupt soft_limit"] - 1015.0 < 0.3
 
 
 def test_a_killed_slot_that_stays_silent_breaks_the_worker() -> None:

@@ -35,11 +35,14 @@ class Link:
         self.blocked = False
         self.confirms = Confirms()
         self._on_answered = on_answered
-        self._connection: AsyncioConnection | None = None
+        self._connection: _OneWrite | None = None
+        self._ended = asyncio.Event()  # the connection is no more, on our side at least
         self._channel: Channel | None = None
 
     async def open(self, parameters: Parameters, topology: Topology) -> None:
         """Connect, declare `topology` and turn confirms on; the caller sets the deadline.
+
+        However it ends, `close` is due afterwards.
 
         Raises:
             BrokerUnavailable: it did not come to that; says why.
@@ -75,10 +78,23 @@ class Link:
         return waiter
 
     async def close(self) -> None:
-        """Say goodbye to the broker; what is unanswered becomes unknown."""
+        """Say goodbye to the broker, and leave no socket open if it does not answer.
+
+        What is unconfirmed becomes unknown.
+        """
         self._hang_up()
-        await asyncio.wait({self.lost}, timeout=CLOSE_SECONDS)
+        if self._connection is not None and not await self._ends_within(CLOSE_SECONDS):
+            self._connection.abort()
+            await self._ends_within(CLOSE_SECONDS)
         self._lose("closed")
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _until(self, begin: Callable[[Callable[[object], None]], None]) -> None:
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
@@ -92,8 +108,8 @@ class Link:
         self._connection = _OneWrite(
             parameters,
             on_open_callback=done,
-            on_open_error_callback=lambda _connection, fault: self._lose(_in_words(fault)),
-            on_close_callback=lambda _connection, fault: self._lose(_in_words(fault)),
+            on_open_error_callback=self._on_ended,
+            on_close_callback=self._on_ended,
             custom_ioloop=asyncio.get_running_loop(),
         )
         self._connection.add_on_connection_blocked_callback(self._on_blocked)
@@ -130,6 +146,10 @@ class Link:
             )
         self._lose(_in_words(fault))
 
+    def _on_ended(self, _connection: object, fault: BaseException | str) -> None:
+        self._ended.set()
+        self._lose(_in_words(fault))
+
     def _on_blocked(self, _connection: object, _frame: object) -> None:
         self.blocked = True
         log.warning("broker_blocked", remedy="free memory or disk space of the broker")
@@ -156,6 +176,11 @@ class _OneWrite(AsyncioConnection):
         # processor time of a publish. The stubs leave private methods out.
         super()._output_marshaled_frames([b"".join(marshaled_frames)])  # type: ignore[misc]
 
+    def abort(self) -> None:
+        """Close the socket without another word: the broker does not answer to `close`."""
+        if not self.is_closed:
+            self._terminate_stream(None)  # type: ignore[attr-defined]
+
 
 def _declare(channel: Channel, topology: Topology) -> None:
     """Send all declarations without waiting; a refusal closes the channel."""
@@ -170,5 +195,7 @@ def _declare(channel: Channel, topology: Topology) -> None:
         bind(binding.destination, binding.source, binding.key)
 
 
-def _in_words(fault: BaseException) -> str:
+def _in_words(fault: BaseException | str) -> str:
+    if isinstance(fault, str):
+        return fault
     return f"{type(fault).__name__}: {fault}".rstrip(": ")

@@ -57,7 +57,8 @@ class PikaPublisher:
         # what a frozen broker has not taken yet stays bounded.
         self._window = asyncio.Semaphore(window)
         self._now_ms = now_ms
-        self._link: Link | None = None
+        self._link: Link | None = None  # the one that can be published through
+        self._newest: Link | None = None  # opening, open or closing
         self._keeper: asyncio.Task[None] | None = None
         self._why_away = "not connected yet"
         self._unheard = False  # a confirm is late and nothing has been heard since
@@ -68,13 +69,13 @@ class PikaPublisher:
 
     async def close(self) -> None:
         """Disconnect for good; what is in flight fails as unknown."""
-        link, self._link = self._link, None
+        self._link = None
         self._why_away = "closed"
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait({self._keeper})
-        if link is not None:
-            await link.close()
+        if self._newest is not None:
+            await self._newest.close()
 
     @property
     def ready(self) -> bool:
@@ -136,7 +137,7 @@ class PikaPublisher:
     async def _keep_linked(self) -> None:
         attempt = 0
         while True:
-            link = Link(self._free)
+            link = self._newest = Link(self._free)
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
                     await link.open(self._parameters, topology.house_topology())
@@ -147,6 +148,7 @@ class PikaPublisher:
                 log.info("broker_connected")
                 self._why_away = await asyncio.shield(link.lost)
                 self._link = None
+            await link.close()
             attempt += 1
             seconds = full_jitter(attempt, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS)
             log.warning("broker_away", why=self._why_away, retry_in_seconds=round(seconds, 2))

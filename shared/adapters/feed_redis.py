@@ -15,6 +15,7 @@ from shared.adapters.push_wire import PushWire, RefusedError, connect
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import FeedMessage
 from shared.runtime.pacing import full_jitter, pause
+from shared.runtime.spells import Spell
 
 PING_SECONDS: Final = 5.0  # nothing heard from one ping to the next: the connection is half-open
 CONFIRM_SECONDS: Final = 5.0
@@ -72,6 +73,7 @@ class RedisFeed:
         self._listeners: list[Callable[[FeedMessage], None]] = []
         self._gap_listeners: list[Callable[[], Awaitable[None]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._unheard = Spell("feed_disconnected", "feed_connected_again")
 
     @property
     def ready(self) -> bool:
@@ -139,7 +141,7 @@ class RedisFeed:
                 finally:
                     self._forget(wire)
             except (OSError, TimeoutError, RefusedError) as fault:
-                log.warning("feed_disconnected", why=str(fault) or type(fault).__name__)
+                self._unheard.met(why=str(fault) or type(fault).__name__, then="tries again")
             attempt += 1
             await pause(full_jitter(attempt, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
 
@@ -147,6 +149,7 @@ class RedisFeed:
         self._wire = wire
         self._ask_for(self._tenants)
         await self._all_confirmed(wire)
+        self._unheard.over()
         log.info("feed_connected", tenants=len(self._tenants), reconnects=self.reconnects)
         if self.reconnects:
             for listener in self._gap_listeners:

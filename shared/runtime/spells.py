@@ -85,6 +85,6 @@ class Histories:
                 tenant=tenant,
                 before=known,
                 now=epoch,
-                meaning="Redis was wiped, put back or failed over: jobs it forgot are rebuilt "
-                "from their messages",
+                meaning="Redis was started anew, wiped, put back or failed over: what it has "
+                "forgotten is rebuilt from the messages",
             )

@@ -99,6 +99,7 @@ async def test_r4_a_failover_to_a_lagging_replica_loses_no_job_and_tells_a_new_e
                 await asyncio.to_thread(replica.cut_off)
                 await asyncio.sleep(3)
                 replica.take_over()
+                assert command(stage.redis.port, f"EXISTS wm:{{dev}}:job:{accepted[-1]}") == ":0"
                 done = {run.job for run in stage.witness.runs() if run.ended}
                 began = time.monotonic()
                 await eventually_async(lambda: has_another_epoch(http, long[0], old), within=10)

@@ -1,8 +1,9 @@
 """200 watchers see whole histories while pub/sub connections and the notifier itself are killed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -42,9 +43,14 @@ async def live_through(job: MovingJob) -> None:
     await job.succeed()
 
 
+Mischief = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
 async def follow_all(
-    notifier: NotifierProcess, store: AsyncRedisStore, mischief: asyncio.Task[None]
+    notifier: NotifierProcess, store: AsyncRedisStore, mischief: Mischief
 ) -> list[Follower]:
+    """Follow every job to its end beside some mischief, which goes on until its event is set."""
+    over = asyncio.Event()
     jobs = [MovingJob(store) for _ in range(JOBS)]
     for job in jobs:
         await job.submit()
@@ -52,15 +58,16 @@ async def follow_all(
     followers = [
         Follower(notifier.url, token, jobs[number % JOBS].id) for number in range(WATCHERS)
     ]
-    try:
-        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-            for follower in followers:
-                tasks.create_task(follower.to_the_end())
-            for job in jobs:
-                tasks.create_task(live_through(job))
-    finally:
-        mischief.cancel()
-        await asyncio.wait({mischief})
+    async with asyncio.timeout(60), asyncio.TaskGroup() as makers:
+        makers.create_task(mischief(over))
+        try:
+            async with asyncio.TaskGroup() as lives:
+                for follower in followers:
+                    lives.create_task(follower.to_the_end())
+                for job in jobs:
+                    lives.create_task(live_through(job))
+        finally:
+            over.set()
     steps = 1 + 2 * CYCLES + 2
     for number, follower in enumerate(followers):
         assert follower.client.breaches == []
@@ -74,14 +81,14 @@ async def test_histories_are_whole_while_the_feed_is_killed(
 ) -> None:
     killed = 0
 
-    async def kill_feeds() -> None:
+    async def kill_feeds(over: asyncio.Event) -> None:
         nonlocal killed
         async with Client.from_url(redis_url) as client:
-            while True:
+            while not over.is_set():
                 await asyncio.sleep(0.15)
                 killed += await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
 
-    followers = await follow_all(notifier, store, asyncio.create_task(kill_feeds()))
+    followers = await follow_all(notifier, store, kill_feeds)
 
     assert killed >= 10
     assert sum(follower.connections for follower in followers) == WATCHERS  # none was sent away
@@ -91,13 +98,13 @@ async def test_histories_are_whole_while_the_feed_is_killed(
 async def test_histories_are_whole_while_the_notifier_is_killed(
     notifier: NotifierProcess, store: AsyncRedisStore
 ) -> None:
-    async def kill_and_restart() -> None:
+    async def kill_and_restart(_over: asyncio.Event) -> None:
         for _ in range(2):
             await asyncio.sleep(1.0)
             notifier.kill()
             await asyncio.to_thread(notifier.start)
 
-    followers = await follow_all(notifier, store, asyncio.create_task(kill_and_restart()))
+    followers = await follow_all(notifier, store, kill_and_restart)
 
     assert sum(follower.connections for follower in followers) >= 2 * WATCHERS
     assert all(follower.client.snapshots == 1 for follower in followers)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.eventually import eventually_async
 from tests.faults.arming import Arming
 from tests.faults.stage import Stage
 
@@ -98,6 +99,47 @@ async def test_a_crash_at_a_step_is_healed_within_30_s_and_makes_no_second_job(
 async def _ended(http: httpx.AsyncClient, stage: Stage, job: str) -> float:
     await stage.gateway.settle(http, [job], within=RECONCILED_SECONDS + 10)
     return time.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("service", "step"),
+    [
+        *(("gateway", f"{when} Cancel") for when in ("before", "after")),
+        *(("worker", f"{when} Stop") for when in ("before", "after")),
+    ],
+)
+async def test_a_crash_at_a_step_of_a_cancel_leaves_the_job_cancelled_within_30_s(
+    arming: Arming, service: str, step: str
+) -> None:
+    stage = arming.stage
+    stage.heal()
+    async with stage.client() as http:
+        job = await stage.submit(http, seconds=60)
+        await stage.run_of(job)
+        arming.arm(f"{service} {step}")
+        asked = asyncio.create_task(_cancel(http, job))
+        await asyncio.to_thread(arming.wait_dead, service)
+        began = time.monotonic()
+        await asyncio.to_thread(stage.heal)
+        await asked
+
+        assert await _ended(http, stage, job) - began < RECONCILED_SECONDS
+        assert (await stage.gateway.read(http, job))["state"] == "cancelled"
+        assert await stage.verdict(http, [job]) == []
+
+
+async def _cancel(http: httpx.AsyncClient, job: str) -> None:
+    """Ask until there is an answer, as a client does whose gateway is restarted."""
+
+    async def answered() -> bool:
+        try:
+            answer = await http.post(f"/v1/jobs/{job}/cancel", json={"grace_seconds": 2})
+        except httpx.TransportError:
+            return False
+        assert answer.status_code in {200, 202}, answer.text
+        return True
+
+    await eventually_async(answered, within=40)
 
 
 async def test_w7_what_honours_the_idempotency_key_happens_once_though_its_job_runs_twice(

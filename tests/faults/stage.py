@@ -25,6 +25,7 @@ TENANT = "dev"  # the tenant of the house's own key
 INDEXES = ("outbox", "leases", "due")
 WATCHED_AT_ONCE = 100
 DRAIN_SECONDS = 45.0
+SETTLE_DOWN_SECONDS = 30.0  # a copy of what runs goes round for a whole lease, 15 s, before it goes
 BOTH_WORKERS = ("worker", "worker.2")
 
 
@@ -219,8 +220,8 @@ class Stage:
             cursor = {"cursor": told["page"]["next"]}
 
     def _drained(self, tenant: str) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """Give the last messages 15 s to go; what is left then is evidence."""
-        deadline = time.monotonic() + 15.0
+        """Give the last messages some time to go; what is left then is evidence."""
+        deadline = time.monotonic() + SETTLE_DOWN_SECONDS
         while True:
             try:
                 queues = self.queues()

@@ -121,9 +121,11 @@ class Executor:
             tools.metrics.ended(attempt.job, Outcome.WORKER_LOST, seconds)
             return tools.claims.unresolved(delivery)
         settled = tools.settlements.write(attempt, end)
-        tools.metrics.ended(attempt.job, outcome_of(end, settled), seconds)
-        if isinstance(end, Stop) and attempt.mailbox.cancelled_at is not None:
-            tools.metrics.stopped(end.rung, tools.monotonic() - attempt.mailbox.cancelled_at)
+        outcome = outcome_of(end, settled)
+        tools.metrics.ended(attempt.job, outcome, seconds)
+        asked_at = attempt.mailbox.cancelled_at
+        if isinstance(end, Stop) and outcome is Outcome.CANCELLED and asked_at is not None:
+            tools.metrics.stopped(end.rung, tools.monotonic() - asked_at)
         return tools.settlements.answer(delivery, end, settled)
 
     def _watch(

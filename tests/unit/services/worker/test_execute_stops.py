@@ -8,7 +8,8 @@ import pytest
 from services.worker.cancelling import StopOrder
 from services.worker.intake.deliveries import Answer
 from services.worker.slots.terms import Raised, Returned
-from shared.contracts.operations import Release, Stop, Succeed
+from shared.contracts.answers import Renewal, RenewalVerdict, Settled, SettleVerdict
+from shared.contracts.operations import Heartbeat, Release, Stop, Succeed
 from tests.fakes.bench import Bench
 
 
@@ -79,6 +80,16 @@ def test_a_job_that_ignores_a_cancel_is_terminated_and_then_killed_within_its_gr
     assert sample("waymark_jobs_cancel_duration_seconds_sum", {"rung": "kill"}) == pytest.approx(
         9.0, abs=0.3
     )
+
+
+def test_a_cancel_whose_attempt_was_lost_meanwhile_is_not_measured() -> None:
+    bench = Bench([], answers={"interrupt": CANCELLED})
+    bench.slots._script = [lambda: told_to_cancel(bench)]
+    bench.store.answer(Stop, Settled(verdict=SettleVerdict.LOST))
+    bench.store.answer(Heartbeat, Renewal(verdict=RenewalVerdict.LOST))
+    assert bench.run() is Answer.REQUEUE
+    count = "waymark_jobs_cancel_duration_seconds_count"
+    assert not bench.metrics.registry.get_sample_value(count, {"rung": "exception"})
 
 
 def test_a_job_that_returns_in_spite_of_a_cancel_has_succeeded() -> None:

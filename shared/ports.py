@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Operation
@@ -53,6 +54,28 @@ class Registry(Protocol):
 
     async def acquire(self, duty: str, holder: str, *, ttl_ms: int) -> bool:
         """Take or renew the lease of a house-wide duty; False while another holds it."""
+
+
+class AuditLog(Protocol):
+    """What operators did. At least once: an entry whose answer was lost may stand there twice."""
+
+    async def append(self, entry: AuditEntry) -> None:
+        """Put an entry on top; of very many the oldest go.
+
+        Raises:
+            StoreUnavailable: no answer within the adapter's deadline.
+        """
+
+    async def page(
+        self, tenant: str | None, *, before: str | None, limit: int
+    ) -> Sequence[tuple[str, AuditEntry]]:
+        """Return the newest entries before a place, each with its own, at most `limit`.
+
+        A tenant's, or with None the whole house's; fewer only where no more are left.
+
+        Raises:
+            StoreUnavailable: no answer within the adapter's deadline.
+        """
 
 
 class CommandPublisher(Protocol):

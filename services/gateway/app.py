@@ -12,7 +12,16 @@ from starlette.types import ASGIApp
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
 from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
-from services.gateway.routes import campaigns, dead_letters, docs, jobs, probes, tokens, types
+from services.gateway.routes import (
+    audit,
+    campaigns,
+    dead_letters,
+    docs,
+    jobs,
+    probes,
+    tokens,
+    types,
+)
 from shared.contracts.errors import WaymarkError
 from shared.runtime.probes import Probe
 
@@ -58,6 +67,7 @@ def build_app(
     dead_letters.add_routes(app, parts)
     campaigns.add_routes(app, parts)
     tokens.add_routes(app, parts)
+    audit.add_routes(app, parts)
     types.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)
     docs.add_routes(app)

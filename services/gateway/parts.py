@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.gateway.access import TokenDesk
+from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.gate import Gate
 from services.gateway.metrics import Metrics
@@ -10,7 +11,7 @@ from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
-from shared.ports import AsyncJobStore
+from shared.ports import AsyncJobStore, AuditLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Parts:
     submission: Submission
     waiting: Waiting
     redriving: Redriving
+    audit: AuditTrail
+    audit_log: AuditLog
     catalogue: Catalogue
     renderer: Renderer
     desk: TokenDesk

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 
 from services.gateway.access import TokenDesk
 from services.gateway.app import build_app
+from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
@@ -34,7 +36,7 @@ from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, StoreKeeping
+from shared.adapters.store_redis import AsyncRedisStore, RedisAudit, RedisRegistry, StoreKeeping
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
@@ -55,6 +57,7 @@ class _World:
     store: AsyncRedisStore
     keeping: StoreKeeping
     registry: RedisRegistry
+    audit: RedisAudit
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
     depths: QueueDepths
@@ -70,12 +73,13 @@ def build(settings: GatewaySettings) -> ASGIApp:
     letters = LetterMetrics(metrics.registry)
     ring = KeyRing(settings.keys_file)
     catalogue = Catalogue(registry=world.registry)
+    audit = AuditTrail(world.audit, registry=metrics.registry, now_ms=_now_ms)
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
     *sweeping, redriving = duties
     redriver = _redriver(world, redriving, metrics, letters)
-    works = [catalogue.follow, pulse.follow, world.keeping.follow, redriver.redrive]
+    works = [catalogue.follow, pulse.follow, world.keeping.follow, redriver.redrive, audit.follow]
     works += [duty.keep for duty in duties]
 
     @asynccontextmanager
@@ -88,7 +92,15 @@ def build(settings: GatewaySettings) -> ASGIApp:
         log.info("gateway_stopped")
 
     return build_app(
-        _parts(settings, world, catalogue=catalogue, ring=ring, metrics=metrics, letters=letters),
+        _parts(
+            settings,
+            world,
+            catalogue=catalogue,
+            ring=ring,
+            metrics=metrics,
+            letters=letters,
+            audit=audit,
+        ),
         ready={
             "store": lambda: pulse.complaint,
             "eviction": lambda: world.keeping.complaint,
@@ -117,6 +129,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         store=store,
         keeping=StoreKeeping(store.keeping),
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
+        audit=RedisAudit(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
@@ -175,6 +188,7 @@ def _parts(
     ring: KeyRing,
     metrics: Metrics,
     letters: LetterMetrics,
+    audit: AuditTrail,
 ) -> Parts:
     secret = settings.token_secret.get_secret_value()
     stream_url = settings.public_stream_url
@@ -190,6 +204,8 @@ def _parts(
         ),
         redriving=Redriving(store=world.store, publisher=world.publisher, metrics=letters),
         waiting=Waiting(switchboard=world.switchboard, store=world.store),
+        audit=audit,
+        audit_log=world.audit,
         catalogue=catalogue,
         renderer=Renderer(settings.base_url, stream_url),
         desk=TokenDesk(secret, stream_url),
@@ -211,6 +227,7 @@ async def _running(
     async with AsyncExitStack() as house:
         house.push_async_callback(world.store.close)
         house.push_async_callback(world.registry.close)
+        house.push_async_callback(world.audit.close)
         await world.publisher.start()
         house.push_async_callback(world.publisher.close)
         await world.feed.start()
@@ -229,6 +246,10 @@ async def _running(
 def _say_why(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (fault := task.exception()) is not None:
         log.critical("background_task_died", task=task.get_name(), exc_info=fault)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:

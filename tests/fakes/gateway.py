@@ -9,6 +9,7 @@ import httpx
 
 from services.gateway.access import TokenDesk
 from services.gateway.app import build_app
+from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
@@ -21,6 +22,7 @@ from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from shared.contracts.catalog import CatalogEntry
 from shared.stream.switchboard import Switchboard
+from tests.fakes.audit import FakeAudit
 from tests.fakes.feed import FakeFeed
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.registry import FakeRegistry, a_worker, an_entry
@@ -68,6 +70,7 @@ class FakeGateway:
         stream_url = "ws://stream.test/v1/stream"
         self.feed = FakeFeed()
         self.switchboard = Switchboard(store, self.feed)
+        self.audit = FakeAudit()
         parts = Parts(
             gate=Gate(ring=KeyRing(keys), token_secret=TOKEN_SECRET),
             store=store,
@@ -84,6 +87,10 @@ class FakeGateway:
                 metrics=LetterMetrics(self.metrics.registry),
             ),
             waiting=Waiting(switchboard=self.switchboard, store=store),
+            audit=AuditTrail(
+                self.audit, registry=self.metrics.registry, now_ms=lambda: self.store.now
+            ),
+            audit_log=self.audit,
             catalogue=catalogue,
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from services.gateway.access import MAX_JOBS
-from services.gateway.openapi import letter_schemas, schemas
+from services.gateway.openapi import access_schemas, letter_schemas, schemas
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 Extra = dict[str, Any]
@@ -118,7 +118,11 @@ def _document(app: FastAPI) -> Extra:
         routes=app.routes,
     )
     components = document.setdefault("components", {})
-    components["schemas"] = schemas.named(max_token_jobs=MAX_JOBS) | letter_schemas.named()
+    components["schemas"] = {
+        **schemas.named(max_token_jobs=MAX_JOBS),
+        **letter_schemas.named(),
+        **access_schemas.named(),
+    }
     components["securitySchemes"] = {
         "apiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "wm_<id>_<secret>"},
         "browserToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},

@@ -23,16 +23,23 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     @app.get(f"{_PATH}/{{campaign}}", **openapi.READ_CAMPAIGN)
     async def get_campaign(campaign: str, request: Request) -> Response:
         """Read one campaign: its counts while it runs."""
-        caller = _operator(request, parts, campaign)
+        caller = await _operator(request, parts, campaign)
         found = await read_campaign(campaign, tenant=caller.tenant, store=parts.store)
         return respond_json(campaign_view(found, renderer=parts.renderer))
 
     @app.post(f"{_PATH}/{{campaign}}/abort", **openapi.ABORT_CAMPAIGN)
     async def post_abort(campaign: str, request: Request) -> Response:
         """Stop a campaign where it stands; what it did stays done."""
-        caller = _operator(request, parts, campaign)
+        caller = await _operator(request, parts, campaign)
         found = await abort_campaign(
             campaign, tenant=caller.tenant, by=caller.name, store=parts.store
+        )
+        await parts.audit.note(
+            tenant=caller.tenant,
+            by=caller.name,
+            action="campaign.abort",
+            target=campaign,
+            reason=None,
         )
         return respond_json(campaign_view(found, renderer=parts.renderer))
 
@@ -41,7 +48,7 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
     @app.get(_PATH, **openapi.LIST_CAMPAIGNS)
     async def list_campaigns(request: Request) -> Response:
         """List campaigns, newest first; one that is over is kept for 30 days."""
-        caller = _operator(request, parts)
+        caller = await _operator(request, parts)
         salted = f"{caller.tenant} campaigns"  # a cursor of the jobs' list is none of this one
         page = parse_page_request(request.query_params, tenant=salted)
         found = await parts.store.do(
@@ -58,8 +65,8 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
         )
 
 
-def _operator(request: Request, parts: Parts, campaign: str | None = None) -> Caller:
-    caller = parts.gate.caller(request.headers)
+async def _operator(request: Request, parts: Parts, campaign: str | None = None) -> Caller:
+    caller = await parts.gate.caller(request)
     caller.demand(Scope.OPERATE)
     if campaign is not None and not is_job_id(campaign):
         raise CampaignNotFound

@@ -47,12 +47,15 @@ def _add_retry(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/jobs/{job}/retry", status_code=202, **openapi.RETRY_JOB)
     async def retry_job(job: str, request: Request) -> Response:
         """Redrive a dead letter now: the same job, a new life."""
-        caller = _operator(request, parts)
+        caller = await _operator(request, parts)
         reason = parse_reason(await _optional_body(request, parts))
         if not is_job_id(job):
             raise JobNotFound
         record = await parts.redriving.redrive(
             job, tenant=caller.tenant, by=caller.name, reason=reason
+        )
+        await parts.audit.note(
+            tenant=caller.tenant, by=caller.name, action="job.retry", target=job, reason=reason
         )
         view = parts.renderer.job(record, operator=True)
         headers = {"location": view.links.self}
@@ -65,7 +68,7 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/dead-letters", **openapi.LIST_LETTERS)
     async def list_letters(request: Request) -> Response:
         """List dead letters, those that failed last first."""
-        caller = _operator(request, parts)
+        caller = await _operator(request, parts)
         query = parse_letter_query(request.query_params)
         page = await _page(query, caller.tenant, parts)
         cursor = None
@@ -100,7 +103,7 @@ async def _page(query: LetterQuery, tenant: str, parts: Parts) -> LetterPage:
 
 
 async def _campaign(request: Request, parts: Parts, action: Action) -> Response:
-    caller = _operator(request, parts)
+    caller = await _operator(request, parts)
     check_json_headers(request.headers)
     body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
     wanted = parse_campaign_request(parse_json(body))
@@ -110,13 +113,20 @@ async def _campaign(request: Request, parts: Parts, action: Action) -> Response:
     campaign = await start_campaign(
         wanted, action, tenant=caller.tenant, by=caller.name, store=parts.store
     )
+    await parts.audit.note(
+        tenant=caller.tenant,
+        by=caller.name,
+        action=f"dead_letters.{action.value}",
+        target=campaign.id,
+        reason=wanted.reason,
+    )
     location = f"{parts.renderer.base_url}/v1/dead-letters/campaigns/{campaign.id}"
     view = campaign_view(campaign, renderer=parts.renderer)
     return respond_json(view, status=202, headers={"location": location})
 
 
-def _operator(request: Request, parts: Parts) -> Caller:
-    caller = parts.gate.caller(request.headers)
+async def _operator(request: Request, parts: Parts) -> Caller:
+    caller = await parts.gate.caller(request)
     caller.demand(Scope.OPERATE)
     return caller
 

@@ -39,7 +39,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
 def _add_submit(app: FastAPI, parts: Parts) -> None:
     async def submit_job(request: Request) -> Response:
         """Put a job on record and into the broker; 202 means it is safe."""
-        caller = parts.gate.caller(request.headers)
+        caller = await parts.gate.caller(request)
         caller.demand(Scope.SUBMIT)
         try:
             accepted = await _submit(request, parts, caller)
@@ -57,7 +57,7 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/jobs", **openapi.LIST_JOBS)
     async def list_jobs(request: Request) -> Response:
         """List the tenant's jobs, newest first."""
-        caller = parts.gate.caller(request.headers)
+        caller = await parts.gate.caller(request)
         caller.demand(Scope.READ)
         page = parse_page_request(request.query_params, tenant=caller.tenant)
         found = await parts.store.do(
@@ -79,7 +79,7 @@ def _add_read(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/jobs/{job}", **openapi.READ_JOB)
     async def get_job(job: str, request: Request) -> Response:
         """Read one job."""
-        caller = parts.gate.caller(request.headers)
+        caller = await parts.gate.caller(request)
         record = await read_job(job, caller=caller, store=parts.store)
         known, seconds = request.headers.get("if-none-match"), _wait(request)
         headers: dict[str, str] = {}
@@ -96,11 +96,19 @@ def _add_cancel(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/jobs/{job}/cancel", **openapi.CANCEL_JOB)
     async def post_cancel(job: str, request: Request) -> Response:
         """Call a job off: 200 when it does not run, 202 when it does and has been told."""
-        caller = parts.gate.caller(request.headers)
+        caller = await parts.gate.caller(request)
         check_cancellable(job, caller)
         body = await _optional_body(request, parts)
         operation = parse_cancel(body, job=job, tenant=caller.tenant)
         cancelled = await cancel_job(operation, store=parts.store)
+        if Scope.OPERATE in caller.scopes:
+            await parts.audit.note(
+                tenant=caller.tenant,
+                by=caller.name,
+                action="job.cancel",
+                target=job,
+                reason=operation.reason,
+            )
         view = parts.renderer.job(cancelled.job, operator=Scope.OPERATE in caller.scopes)
         status = 202 if cancelled.pending else 200
         return respond(view, cancelled.job, now_ms=_now_ms(), status=status)

@@ -16,7 +16,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/tokens", status_code=201, **openapi.MINT_TOKEN)
     async def mint_token(request: Request) -> Response:
         """Mint a token that a page may watch, read and perhaps cancel with."""
-        caller = parts.gate.caller(request.headers)
+        caller = await parts.gate.caller(request)
         caller.demand(Scope.READ)
         check_json_headers(request.headers)
         body = await read_body(request.stream(), request.headers, limit=parts.limits.body)

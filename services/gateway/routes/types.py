@@ -15,13 +15,13 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/types", **openapi.LIST_TYPES)
     async def list_types(request: Request) -> Response:
         """List every job type that a worker has announced."""
-        parts.gate.caller(request.headers).demand(*Scope)
+        (await parts.gate.caller(request)).demand(*Scope)
         return respond_json({"data": [_view(found) for found in await parts.catalogue.browse()]})
 
     @app.get("/v1/types/{type}", **openapi.READ_TYPE)
     async def get_type(type: str, request: Request) -> Response:  # noqa: A002 - the path's word
         """Read one job type: its schemas, its limits, how many workers serve it."""
-        parts.gate.caller(request.headers).demand(*Scope)
+        (await parts.gate.caller(request)).demand(*Scope)
         return respond_json(_view(await parts.catalogue.look_up(type)))
 
 

@@ -6,6 +6,7 @@ TENANTS: Final = "wm:tenants"
 CATALOG: Final = "wm:catalog"
 WORKERS: Final = "wm:workers"
 PAUSED: Final = "wm:paused"
+AUDIT: Final = "wm:audit"
 
 
 def prefix(tenant: str) -> str:
@@ -26,6 +27,11 @@ def events_channel(tenant: str) -> str:
 def worker_channel(worker: str) -> str:
     """Return the channel on which a worker hears the ids of jobs to cancel."""
     return f"wm:worker:{worker}"
+
+
+def audit(tenant: str) -> str:
+    """Return the stream of what operators did to a tenant's jobs and keys."""
+    return f"{prefix(tenant)}audit"
 
 
 def duty(name: str) -> str:

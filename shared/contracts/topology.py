@@ -71,6 +71,12 @@ def work_queues(queue: str) -> tuple[str, str, str]:
     return (f"waymark.{queue}.high", f"waymark.{queue}", f"waymark.{queue}.low")
 
 
+def queue_of(amqp_queue: str) -> tuple[str, PriorityClass]:
+    """Return the queue behind an AMQP queue, and which of its classes that is."""
+    queue, _, level = amqp_queue.removeprefix("waymark.").partition(".")
+    return queue, PriorityClass(level) if level else PriorityClass.NORMAL
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One durable exchange."""

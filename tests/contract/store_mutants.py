@@ -281,4 +281,12 @@ MUTANTS = [
         "if false and",
         seed=1,
     ),
+    Mutant("whoever leaves a state stays counted in it", "move", "  count(job.state, -1)\n", ""),
+    Mutant("retrying jobs are not counted", "prelude", ", retrying = true }", " }"),
+    Mutant(
+        "a survey tells the age of the youngest",
+        "survey_queues",
+        "WAITING .. name, 0, 0,",
+        "WAITING .. name, -1, -1,",
+    ),
 ]

@@ -8,11 +8,13 @@ from shared.contracts import operations as ops
 from shared.contracts.answers import Position, Step
 from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
+from shared.contracts.queues import SurveyQueues
 from tests.contract.store_house import House
 from tests.contract.store_letters import LetterOracle
 from tests.contract.store_worlds import TENANT
 
 UNCOUNTED = {Outcome.INTERRUPTED, Outcome.WORKER_LOST}
+COUNTED = (State.SCHEDULED, State.RUNNING, State.RETRYING)
 WAITS_FOR_TIME = {State.SCHEDULED, State.RETRYING}
 ARROWS = {(state, to) for state, events in TRANSITIONS.items() for to in events.values()}
 
@@ -65,9 +67,18 @@ class Oracle:
             assert len(self.house.at_work(job)) <= 1, "two attempts of one job at work"
         queued = {job for job, state in states.items() if state is State.QUEUED}
         assert indexes["waiting"] == queued - indexes["outbox"], "waiting is not what is confirmed"
+        self.check_counted(queued - indexes["outbox"])
         ended = {job for job, state in states.items() if state in FINAL_STATES}
         assert not indexes["outbox"] & ended, "an ended job still owes a message"
         assert not indexes["outbox"] - states.keys(), "a message is owed for no job"
+
+    def check_counted(self, waiting: set[str]) -> None:
+        tallies = self.house.world.do(SurveyQueues(tenant=TENANT)).values()
+        assert sum(tally.depth for tally in tallies) == len(waiting), "not all that waits is told"
+        for state in COUNTED:
+            told = sum(tally.elsewhere[state] for tally in tallies)
+            stands = sum(one is state for one in self.states.values())
+            assert told == stands, f"{told} are told as {state}, not {stands}"
 
     def check_history(self, record: JobRecord, position: Position) -> None:
         steps = position.steps

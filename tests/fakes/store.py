@@ -5,12 +5,19 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from shared.contracts import dead_letters as letters
-from shared.contracts import idempotency, overdue
+from shared.contracts import idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Operation
-from tests.fakes import store_gateway, store_house, store_letters, store_overdue, store_worker
+from tests.fakes import (
+    store_gateway,
+    store_house,
+    store_letters,
+    store_overdue,
+    store_queues,
+    store_worker,
+)
 from tests.fakes.store_state import Tenant
 
 A = TypeVar("A")
@@ -118,6 +125,7 @@ _READING = {
     letters.SurveyDeadLetters,
     letters.ReadCampaign,
     letters.ListCampaigns,
+    queues.SurveyQueues,
 }
 _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Submit: store_gateway.submit,
@@ -128,6 +136,7 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Read: store_gateway.read,
     ops.ListJobs: store_gateway.list_jobs,
     ops.Locate: store_gateway.locate,
+    queues.SurveyQueues: store_queues.survey_queues,
     overdue.FindOverdue: store_overdue.find_overdue,
     overdue.Expect: store_overdue.expect,
     ops.Claim: store_worker.claim,

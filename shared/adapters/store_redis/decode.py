@@ -1,11 +1,11 @@
 """From what a script replies to the answer of its operation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text
-from shared.contracts import answers, idempotency, overdue
+from shared.contracts import answers, idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
@@ -182,6 +182,16 @@ def _step(entry: list[Any]) -> answers.Step:
     )
 
 
+def _surveyed(_: queues.SurveyQueues, reply: list[Any]) -> Mapping[str, queues.QueueTally]:
+    now, known, waiting, counts = reply
+    return queues.tallies(
+        now=now,
+        known=map(text, known),
+        waiting={text(name): (number, since) for name, number, since in waiting},
+        counts={text(name): int(n) for name, n in zip(counts[::2], counts[1::2], strict=True)},
+    )
+
+
 def _said(_: object, reply: int) -> bool:
     return bool(reply)
 
@@ -211,5 +221,6 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     overdue.FindOverdue: _found_overdue,
     overdue.Expect: _said,
     ops.Locate: _located,
+    queues.SurveyQueues: _surveyed,
     **LETTER_DECODERS,
 }

@@ -9,7 +9,7 @@ import msgspec
 
 from shared.adapters.store_redis import keys
 from shared.contracts import dead_letters as letters
-from shared.contracts import idempotency, overdue
+from shared.contracts import idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 
@@ -178,6 +178,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     overdue.FindOverdue: _find_overdue,
     overdue.Expect: lambda op: _about_job("expect", op, op.dispatch, op.delay),
     ops.Locate: lambda op: _about_job("locate", op, op.after_step),
+    queues.SurveyQueues: lambda op: _about_tenant("survey_queues", op),
     letters.Redrive: lambda op: _about_job("redrive", op, op.turn),
     letters.Discard: lambda op: _about_job("discard", op, op.by, _given(op.reason)),
     letters.ListDeadLetters: lambda op: _about_tenant(

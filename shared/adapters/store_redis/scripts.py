@@ -41,6 +41,7 @@ _READING: Final = {
     "read",
     "read_campaign",
     "survey_dead_letters",
+    "survey_queues",
 }
 _REFUSED_WHEN_FULL: Final = {"progress", "submit"}  # the rest must work when memory has run out
 _WORD: Final = re.compile(r"\w+")

@@ -85,11 +85,17 @@ local function leave_indexes()
   redis.call('ZREM', DUE, id)
 end
 
+local function count(state, by)
+  if COUNTED[state] then redis.call('HINCRBY', COUNTS, state .. ' ' .. job.queue, by) end
+end
+
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
 local function move(event, result)
   local to = NEXT[(job.state or '') .. ' ' .. event]
   if not to then error('illegal transition: ' .. (job.state or 'none') .. ' ' .. event) end
   leave_waiting()
+  count(job.state, -1)
+  count(to, 1)
   put('state', to)
   put('step', job.step + 1)
   put('revision', job.revision + 1)

@@ -9,6 +9,10 @@ local PREFIX, MARK = ARGV[1], ARGV[2]
 -- By AMQP queue: what the overdue rule counts from.
 local HANDED, WAITING = PREFIX .. 'handed', PREFIX .. 'waiting:'
 
+-- "<state> <queue>": how many jobs. What is queued has its own index, `waiting`.
+local COUNTS = PREFIX .. 'counts'
+local COUNTED = { scheduled = true, running = true, retrying = true }
+
 -- Members "<since, 13 digits> <job>" with score 0, and how many there are by reason.
 local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
 

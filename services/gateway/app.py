@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
-from services.gateway.openapi import document as openapi
+from services.gateway.openapi import assembling
 from services.gateway.parts import Parts
 from services.gateway.routes import (
     audit,
@@ -43,36 +43,8 @@ def build_app(
     parts: Parts, *, ready: Mapping[str, Probe], origins: Sequence[str], lifespan: Lifespan
 ) -> ASGIApp:
     """Return the whole app; no `origins` means localhost's only, for development."""
-
-    @asynccontextmanager
-    async def live_with(_app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan():
-            yield
-
-    app = FastAPI(
-        title="Waymark",
-        version="1",
-        summary="Runs long jobs and shows their progress live.",
-        docs_url=None,
-        redoc_url=None,
-        lifespan=live_with,
-        redirect_slashes=False,
-        exception_handlers={
-            WaymarkError: on_waymark_error,
-            HTTPException: on_http_error,
-            Exception: on_crash,
-        },
-    )
-    jobs.add_routes(app, parts)
-    dead_letters.add_routes(app, parts)
-    campaigns.add_routes(app, parts)
-    tokens.add_routes(app, parts)
-    audit.add_routes(app, parts)
-    types.add_routes(app, parts)
-    probes.add_routes(app, parts, ready=ready)
-    docs.add_routes(app)
-    openapi.complete(app)
-    edge = Edge(app, metrics=parts.metrics, most=parts.limits.concurrent_requests)
+    api = build_api(parts, ready=ready, lifespan=lifespan)
+    edge = Edge(api, metrics=parts.metrics, most=parts.limits.concurrent_requests)
     return CORSMiddleware(
         edge,
         allow_origins=origins,
@@ -90,3 +62,38 @@ def build_app(
         ],
         expose_headers=_EXPOSED,
     )
+
+
+def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -> FastAPI:
+    """Return the routes and what they say of themselves, without what wraps them."""
+
+    @asynccontextmanager
+    async def live_with(_app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan():
+            yield
+
+    app = FastAPI(
+        title="Waymark",
+        version="1",
+        summary="Runs long jobs and shows their progress live.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=live_with,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        exception_handlers={
+            WaymarkError: on_waymark_error,
+            HTTPException: on_http_error,
+            Exception: on_crash,
+        },
+    )
+    jobs.add_routes(app, parts)
+    dead_letters.add_routes(app, parts)
+    campaigns.add_routes(app, parts)
+    tokens.add_routes(app, parts)
+    audit.add_routes(app, parts)
+    types.add_routes(app, parts)
+    probes.add_routes(app, parts, ready=ready)
+    docs.add_routes(app)
+    assembling.complete(app)
+    return app

@@ -41,6 +41,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "unknown-type": HTTPStatus.UNPROCESSABLE_ENTITY,
     "unknown-queue": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency-key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "headers-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,  # by shared/runtime/front.py
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "catalogue-empty": HTTPStatus.SERVICE_UNAVAILABLE,
     "temporarily-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from fastapi import FastAPI
 
 from services.gateway.access import TokenDesk
-from services.gateway.app import build_app
+from services.gateway.app import build_api, build_app
 from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
@@ -97,11 +98,17 @@ class FakeGateway:
             metrics=self.metrics,
             limits=Limits(body=1 << 20, payload=256 << 10, labels=16, concurrent_requests=100),
         )
+        self._parts = parts
         app = build_app(parts, ready={}, origins=origins, lifespan=_never)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(
             transport=transport, base_url="http://api.test", headers={"authorization": DEV}
         )
+
+    @property
+    def api(self) -> FastAPI:
+        """Its routes and their description."""
+        return build_api(self._parts, ready={}, lifespan=_never)
 
     async def submit(self, body: object = None, **headers: str) -> httpx.Response:
         """Submit a job; by default a good one."""

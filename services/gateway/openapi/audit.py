@@ -3,8 +3,7 @@
 from typing import Any, Final
 
 from services.gateway.audit.reading import LONGEST_WORD
-from services.gateway.openapi.document import Extra, answer, operation
-from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
+from services.gateway.openapi.document import CURSOR, LIMIT, Extra, answer, operation
 
 
 def _query(name: str, description: str, **schema: Any) -> Extra:  # noqa: ANN401 - JSON Schema
@@ -19,14 +18,7 @@ LIST_ENTRIES: Final = operation(
         _query("action", "Only this: job.cancel, key.revoke …", **_WORD),
         _query("by", "Only what this caller did: key:<id>.", **_WORD),
         _query("target", "Only what was done to this: a job's id, a queue …", **_WORD),
-        _query("cursor", "`page.next` of the page before, with the same filter.", type="string"),
-        _query(
-            "limit",
-            "Of one page.",
-            type="integer",
-            minimum=1,
-            maximum=MAX_LIMIT,
-            default=DEFAULT_LIMIT,
-        ),
+        CURSOR,
+        LIMIT,
     ),
 )

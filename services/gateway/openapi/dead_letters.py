@@ -2,9 +2,8 @@
 
 from typing import Any, Final
 
-from services.gateway.openapi.document import Extra, answer, operation
+from services.gateway.openapi.document import CURSOR, LIMIT, Extra, answer, operation
 from services.gateway.requests.dead_letters import OLDEST_SECONDS
-from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 from shared.contracts.job import DeadLetterReason
 
 
@@ -13,29 +12,28 @@ def _query(name: str, description: str, **schema: Any) -> Extra:  # noqa: ANN401
 
 
 _AGE: Final = {"type": "number", "minimum": 0, "maximum": OLDEST_SECONDS}
-_PAGE: Final = (
-    _query("cursor", "`page.next` of the page before, with the same filter.", type="string"),
-    _query(
-        "limit",
-        "Of one page.",
-        type="integer",
-        minimum=1,
-        maximum=MAX_LIMIT,
-        default=DEFAULT_LIMIT,
-    ),
-)
+_PAGE: Final = (CURSOR, LIMIT)
 _FILTER: Final = (
     _query("type", "The job's type.", type="string", minLength=1, maxLength=128),
-    _query("reason", "Why it waits.", enum=[reason.value for reason in DeadLetterReason]),
+    _query(
+        "reason", "Why it waits.", type="string", enum=[reason.value for reason in DeadLetterReason]
+    ),
     _query("error_code", "`error.code` of the job.", type="string", minLength=1, maxLength=128),
     _query("older_than_seconds", "Dead for at least that long.", **_AGE),
     _query("newer_than_seconds", "Dead for at most that long.", **_AGE),
 )
 
 RETRY_JOB: Final = operation(
-    (202, answer("Queued again, in a new life; in the broker.", "Job", "Location", "ETag")),
+    (
+        202,
+        answer(
+            "Queued again, in a new life; in the broker.",
+            *("Job", "Location", "ETag", "Retry-After"),
+        ),
+    ),
     body="RetryRequest",
     body_required=False,
+    errors=("nothing-to-redrive", "broker-unavailable", "temporarily-unavailable"),
 )
 LIST_LETTERS: Final = operation(
     (200, answer("A page, those that failed last first.", "JobPage", "Link")),
@@ -46,14 +44,18 @@ REDRIVE: Final = operation(
     _OUTLOOK,
     (202, answer("The campaign runs.", "Campaign", "Location")),
     body="CampaignRequest",
+    errors=("too-many-campaigns",),
 )
 DISCARD: Final = operation(
     _OUTLOOK,
     (202, answer("The campaign runs.", "Campaign", "Location")),
     body="CampaignRequest",
+    errors=("too-many-campaigns",),
 )
 LIST_CAMPAIGNS: Final = operation(
     (200, answer("A page, newest first.", "CampaignPage", "Link")), parameters=_PAGE
 )
 READ_CAMPAIGN: Final = operation((200, answer("The campaign.", "Campaign")))
-ABORT_CAMPAIGN: Final = operation((200, answer("It runs no more.", "Campaign")))
+ABORT_CAMPAIGN: Final = operation(
+    (200, answer("It runs no more.", "Campaign")), errors=("campaign-over",)
+)

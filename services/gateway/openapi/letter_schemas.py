@@ -33,7 +33,9 @@ _AGE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": OLDEST_SECO
 def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     return {
-        "RetryRequest": _request({"reason": _REASON}),
+        "RetryRequest": _request(
+            {"reason": _REASON}, example={"reason": "the payment provider is back"}
+        ),
         "LetterFilter": _request(_filter()),
         "CampaignRequest": _campaign_request(),
         "Campaign": _campaign(),
@@ -86,7 +88,12 @@ def _campaign_request() -> Schema:
             "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST_LETTERS},
             "dry_run": {"type": ["boolean", "null"], "default": False},
             "reason": _REASON,
-        }
+        },
+        example={
+            "filter": {"type": "csv.profile", "error_code": "declined"},
+            "rate_per_second": 50,
+            "reason": "the payment provider is back",
+        },
     )
 
 

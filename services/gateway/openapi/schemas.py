@@ -176,10 +176,24 @@ def _job_type() -> Schema:
             "summary": _TEXT,
             "queue": _TEXT,
             "isolation": {"enum": ["slot", "thread"]},
-            "limits": _ANY_OBJECT,
+            "limits": _limits(),
             "payload_schema": _ANY_OBJECT,
             "result_schema": {"type": ["object", "null"]},
             "workers": _COUNT,
+        }
+    )
+
+
+def _limits() -> Schema:
+    maybe: Schema = {"type": ["number", "null"]}
+    return _object(
+        {
+            "soft_time_limit_seconds": maybe,
+            "time_limit_seconds": maybe,
+            "retries": _COUNT,
+            "min_backoff_seconds": {"type": "number"},
+            "max_backoff_seconds": {"type": "number"},
+            "max_rss_bytes": {"type": ["integer", "null"]},
         }
     )
 

@@ -1,0 +1,185 @@
+"""One example of each answer, rendered by the code that renders the real ones."""
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+
+from services.gateway.audit.reading import entry_view
+from services.gateway.dead_letters.campaigns import Outlook
+from services.gateway.dead_letters.views import campaign_view, outlook_view
+from services.gateway.render import AccessView, Renderer
+from shared.contracts.audit import AuditEntry
+from shared.contracts.catalog import Limits
+from shared.contracts.dead_letters import Action, Campaign, CampaignState, LetterFilter
+from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
+from shared.contracts.lifecycle import State
+
+_RENDERER: Final = Renderer("https://waymark.example.com", "wss://stream.example.com/v1/stream")
+_MORNING: Final = 1_767_258_000_000  # 2026-01-01T09:00:00Z
+_ID: Final = "019b7904-3c80-7c6e-9d3b-5f2a8e4d1c07"
+_CAMPAIGN: Final = "019b7a4d-d100-7b10-8a47-2c9e61f0b3d5"
+_ENTRY: Final = "019b7905-26e0-7d2a-b1f4-90c3a7e65d18"
+_CURSOR: Final = "AQGbeQQ8gHxunTtfKo5NHAcJt0Tn"
+_ACCESS: Final = AccessView(
+    token="eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0ZW5hbnQiOiJhY21lIn0.c2lnbmF0dXJl",  # noqa: S106 - no secret
+    expires_at="2026-01-01T09:15:00.000Z",
+    stream_url="wss://stream.example.com/v1/stream",
+)
+
+
+def by_schema() -> dict[str, Any]:
+    """Return an example for each schema that a call answers with."""
+    job, letter = _running(), _dead()
+    campaign = campaign_view(_campaign(), renderer=_RENDERER)
+    outlook = outlook_view(Outlook(matched=1, exact=True, sample=[letter]), renderer=_RENDERER)
+    return {
+        "Job": _plain(_RENDERER.job(job, operator=False)),
+        "AcceptedJob": _plain(_RENDERER.accepted(_queued(), operator=False, access=_ACCESS)),
+        "JobPage": _page(_plain(_RENDERER.job(letter, operator=True))),
+        "Access": _plain(_ACCESS),
+        "Campaign": campaign,
+        "CampaignPage": _page(campaign),
+        "CampaignOutlook": _plain(outlook),
+        "AuditPage": _page(entry_view(_cancelled())),
+        "JobType": _JOB_TYPE,
+        "JobTypes": {"data": [_JOB_TYPE]},
+    }
+
+
+_LIMITS: Final = Limits(
+    soft_time_limit_seconds=3300.0,
+    time_limit_seconds=3600.0,
+    retries=5,
+    min_backoff_seconds=2.0,
+    max_backoff_seconds=600.0,
+)
+_JOB_TYPE: Final = {
+    "type": "csv.profile",
+    "version": 1,
+    "summary": "Count rows and describe every column of a CSV file.",
+    "queue": "default",
+    "isolation": "slot",
+    "limits": msgspec.to_builtins(_LIMITS),
+    "payload_schema": {
+        "type": "object",
+        "properties": {"source": {"type": "string"}},
+        "required": ["source"],
+        "additionalProperties": False,
+    },
+    "result_schema": None,
+    "workers": 2,
+}
+
+
+def _plain(view: object) -> Any:  # noqa: ANN401 - JSON
+    return json.loads(msgspec.json.encode(view))
+
+
+def _page(one: object) -> dict[str, Any]:
+    return {"data": [one], "page": {"next": _CURSOR, "has_more": True}}
+
+
+def _queued() -> JobRecord:
+    return JobRecord(
+        id=_ID,
+        tenant="acme",
+        type="csv.profile",
+        type_version=1,
+        queue="default",
+        priority=5,
+        state=State.QUEUED,
+        revision=1,
+        step=1,
+        dispatch=1,
+        epoch="8b592835",
+        attempt=0,
+        max_attempts=6,
+        payload='{"source": "/data/flights.csv"}',
+        labels={"order": "A-17"},
+        created_at=_MORNING,
+        submitted_by="key:billing",
+    )
+
+
+def _running() -> JobRecord:
+    progress = {
+        "current": 120,
+        "total": 400,
+        "percent": 30.0,
+        "message": "reading",
+        "updated_at": "2026-01-01T09:00:04.100Z",
+    }
+    return replace(
+        _queued(),
+        state=State.RUNNING,
+        revision=17,
+        step=2,
+        attempt=1,
+        started_at=_MORNING + 40,
+        progress=json.dumps(progress),
+        attempts=(_attempt(),),
+    )
+
+
+def _dead() -> JobRecord:
+    shown = {"code": "declined", "message": "card declined", "type": "Fail", "retryable": False}
+    error = json.dumps(shown)
+    ended = _MORNING + 900
+    return replace(
+        _queued(),
+        state=State.FAILED,
+        revision=3,
+        step=3,
+        attempt=1,
+        started_at=_MORNING + 40,
+        finished_at=ended,
+        error=error,
+        public_error=error,
+        dead_letter=DeadLetter(since=ended, reason=DeadLetterReason.NOT_RETRYABLE),
+        attempts=(replace(_attempt(), finished_at=ended, outcome=Outcome.FAILED, error=error),),
+    )
+
+
+def _attempt() -> Attempt:
+    return Attempt(
+        number=1,
+        started_at=_MORNING + 40,
+        finished_at=None,
+        outcome=None,
+        error=None,
+        worker="worker-7f9c",
+    )
+
+
+def _cancelled() -> AuditEntry:
+    return AuditEntry(
+        id=_ENTRY,
+        at=_MORNING + 60_000,
+        tenant="acme",
+        by="key:oncall",
+        action="job.cancel",
+        target=_ID,
+        reason="no longer needed",
+    )
+
+
+def _campaign() -> Campaign:
+    return Campaign(
+        id=_CAMPAIGN,
+        action=Action.REDRIVE,
+        state=CampaignState.RUNNING,
+        filter=LetterFilter(type="csv.profile", error_code="declined"),
+        by_ids=False,
+        rate=50.0,
+        limit=None,
+        matched=1200,
+        done=350,
+        failed=0,
+        skipped=2,
+        by="key:oncall",
+        reason="the payment provider is back",
+        created_at=_MORNING + 21_600_000,
+        finished_at=None,
+    )

@@ -16,14 +16,25 @@ class SubmitVerdict(StrEnum):
     REPLAYED = "replayed"  # known key, safe already: answer with the job as it is
     IN_FLIGHT = "in_flight"  # known key, its first request is still under way
     MISMATCH = "mismatch"  # known key, other body
+    DUPLICATE = "duplicate"  # its unique_key is held, and the holder was asked for
+    TAKEN = "taken"  # its unique_key is held, and a refusal was asked for
+    OVER_QUOTA = "over_quota"  # the tenant has as many live jobs as it may
+    WITHHELD = "withheld"  # nothing against it, but against another of an atomic batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """The verdict and the job it is about (None for IN_FLIGHT and MISMATCH)."""
+    """The verdict and the job it is about: with ACCEPTED, REPUBLISH, REPLAYED and DUPLICATE.
+
+    `owed`: the job of a DUPLICATE is not in the broker yet; whoever submitted it is about to
+    publish it. It is not safe before: ask again. `holder`: the id of the job that has the
+    `unique_key`, with TAKEN; None where it is one of the same atomic batch.
+    """
 
     verdict: SubmitVerdict
     job: JobRecord | None
+    owed: bool = False
+    holder: str | None = None
 
 
 class CancelVerdict(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.contracts.errors import Undecodable
-from shared.contracts.job import JobRecord
+from shared.contracts.job import DEFAULT_RETENTION, JobRecord
 
 SCHEMA: Final = 1  # of `options`; a reader accepts its own and one more or less
 _READABLE: Final = range(SCHEMA - 1, SCHEMA + 2)
@@ -35,6 +35,9 @@ class RunJobOptions(msgspec.Struct, frozen=True, kw_only=True):
     submitted_by: str = ""
     key_hash: str | None = None
     traceparent: str | None = None
+    retention: int = DEFAULT_RETENTION
+    unique_key: str | None = None
+    callback_url: str | None = None
 
 
 class _Kwargs(msgspec.Struct, frozen=True):
@@ -89,6 +92,9 @@ class RunJob(msgspec.Struct, frozen=True, kw_only=True):
                 submitted_by=record.submitted_by,
                 key_hash=record.key_hash,
                 traceparent=record.traceparent,
+                retention=record.retention,
+                unique_key=record.unique_key,
+                callback_url=record.callback_url,
             ),
         )
 

@@ -7,8 +7,11 @@ epoch, UTC, by the clock of the store.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from shared.contracts.lifecycle import FINAL_STATES, State
+
+DEFAULT_RETENTION: Final = 7 * 24 * 3600 * 1000  # ms after its end
 
 
 class DeadLetterReason(StrEnum):
@@ -32,6 +35,13 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"  # handed back by a deploy; not counted
     WORKER_LOST = "worker_lost"  # the lease ran out; not counted
+
+
+class OnConflict(StrEnum):
+    """What a submit gets whose `unique_key` is held by a living job."""
+
+    RETURN = "return"  # that job
+    REJECT = "reject"  # a refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +111,9 @@ class JobRecord:
     submitted_by: str = ""
     traceparent: str | None = None
     key_hash: str | None = None
+    retention: int = DEFAULT_RETENTION  # ms; for how long it is kept after its end
+    unique_key: str | None = None  # no other living job has it
+    callback_url: str | None = None  # told of every final state
     spent: int = 0  # attempts used up in this life
     crashes: int = 0  # in this life
     losses: int = 0  # leases that ran out in this life

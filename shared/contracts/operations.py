@@ -21,7 +21,13 @@ from shared.contracts.answers import (
     Ticked,
 )
 from shared.contracts.commands import RunJob
-from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
+from shared.contracts.job import (
+    DEFAULT_RETENTION,
+    DeadLetterReason,
+    JobRecord,
+    OnConflict,
+    Outcome,
+)
 
 A_co = TypeVar("A_co", covariant=True)
 
@@ -51,7 +57,10 @@ class Submit(Operation[Submitted]):
     """Take the key, write the record, its first event and its outbox entry.
 
     `job` (a UUIDv7) is the operation's id. `delay` counts from the store's clock and excludes
-    `run_at`. JSON texts: `payload`.
+    `run_at`. JSON texts: `payload`. `retention`: for how long the job is kept after its end.
+    `unique_key`: held while the job is not final; `on_conflict` says what a submit gets that
+    meets a holder. `quota`: the most jobs of the tenant that may be live; None for no limit.
+    `callback_url` is told of every final state.
     """
 
     job: str
@@ -68,6 +77,11 @@ class Submit(Operation[Submitted]):
     expires_at: int | None = None
     key: IdempotencyKey | None = None
     traceparent: str | None = None
+    retention: int = DEFAULT_RETENTION
+    unique_key: str | None = None
+    on_conflict: OnConflict = OnConflict.RETURN
+    quota: int | None = None
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

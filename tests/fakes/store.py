@@ -4,8 +4,8 @@ import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from shared.contracts import batches, callbacks, idempotency, overdue, queues
 from shared.contracts import dead_letters as letters
-from shared.contracts import idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
@@ -16,6 +16,7 @@ from tests.fakes import (
     store_letters,
     store_overdue,
     store_queues,
+    store_submits,
     store_worker,
 )
 from tests.fakes.store_state import Tenant
@@ -119,6 +120,9 @@ _READING = {
     ops.ListJobs,
     ops.Locate,
     ops.Confirm,
+    batches.ConfirmMany,
+    callbacks.DueCallbacks,
+    callbacks.ClearCallback,
     overdue.Expect,
     letters.ListDeadLetters,
     letters.CountDeadLetters,
@@ -128,9 +132,13 @@ _READING = {
     queues.SurveyQueues,
 }
 _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
-    ops.Submit: store_gateway.submit,
-    idempotency.Recall: store_gateway.recall,
-    idempotency.Unmark: store_gateway.unmark,
+    ops.Submit: store_submits.submit,
+    batches.SubmitMany: store_submits.submit_many,
+    batches.ConfirmMany: store_gateway.confirm_many,
+    idempotency.Recall: store_submits.recall,
+    idempotency.Unmark: store_submits.unmark,
+    callbacks.DueCallbacks: store_gateway.due_callbacks,
+    callbacks.ClearCallback: store_gateway.clear_callback,
     ops.Confirm: store_gateway.confirm,
     ops.Cancel: store_gateway.cancel,
     ops.Read: store_gateway.read,

@@ -1,100 +1,19 @@
 """The fake store's answers to the gateway and to the stream."""
 
-from shared.contracts import idempotency
+from shared.contracts import batches, callbacks
 from shared.contracts import operations as ops
 from shared.contracts.answers import (
     CancelAnswer,
     CancelVerdict,
     JobPage,
     Position,
-    Submitted,
-    SubmitVerdict,
 )
-from shared.contracts.commands import SCHEMA, RunJob, RunJobOptions
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import Event, State
-from tests.fakes.store_state import OUTBOX_PATIENCE, Job, Tenant
+from tests.fakes.store_state import Job, Tenant
+from tests.fakes.store_submits import unconfirmed
 
-MARKER = 10_000
-
-
-def submit(tenant: Tenant, op: ops.Submit) -> Submitted:
-    known = tenant.jobs.get(op.job)
-    if known:
-        return Submitted(verdict=SubmitVerdict.ACCEPTED, job=known.record(tenant.epoch))
-    if op.key:
-        bound = tenant.bound.get(op.key.hash)
-        job = tenant.jobs.get(str(bound["job"])) if bound else None
-        if bound and job:
-            return _bound_already(tenant, op, bound, job)
-        tenant.bound[op.key.hash] = {
-            "job": op.job,
-            "fingerprint": op.key.fingerprint,
-            "until": tenant.now + MARKER,
-            "of": op.job,
-        }
-    job = tenant.create(_as_message(tenant, op), tenant.epoch)
-    tenant.need_message(job, tenant.now + OUTBOX_PATIENCE)
-    tenant.enqueue(job, Event.SUBMITTED)
-    return Submitted(verdict=SubmitVerdict.ACCEPTED, job=job.record(tenant.epoch))
-
-
-def _bound_already(
-    tenant: Tenant, op: ops.Submit | idempotency.Recall, bound: dict[str, object], job: Job
-) -> Submitted:
-    assert op.key
-    assert isinstance(bound["until"], int)
-    if bound["fingerprint"] != op.key.fingerprint:
-        return Submitted(verdict=SubmitVerdict.MISMATCH, job=None)
-    if not _unconfirmed(tenant, job):
-        return Submitted(verdict=SubmitVerdict.REPLAYED, job=job.record(tenant.epoch))
-    if bound["until"] > tenant.now and bound["of"] != op.job:
-        return Submitted(verdict=SubmitVerdict.IN_FLIGHT, job=None)
-    bound["until"], bound["of"] = tenant.now + MARKER, op.job
-    return Submitted(verdict=SubmitVerdict.REPUBLISH, job=job.record(tenant.epoch))
-
-
-def recall(tenant: Tenant, op: idempotency.Recall) -> Submitted | None:
-    bound = tenant.bound.get(op.key.hash)
-    job = tenant.jobs.get(str(bound["job"])) if bound else None
-    return _bound_already(tenant, op, bound, job) if bound and job else None
-
-
-def unmark(tenant: Tenant, op: idempotency.Unmark) -> bool:
-    bound = tenant.bound.get(op.key.hash)
-    if bound is None or bound["of"] != op.job:
-        return False
-    bound["until"] = 0
-    return True
-
-
-def _unconfirmed(tenant: Tenant, job: Job) -> bool:
-    return job.dispatch == 1 and job.id in tenant.outbox
-
-
-def _as_message(tenant: Tenant, op: ops.Submit) -> RunJob:
-    run_at = op.run_at if op.delay is None else tenant.now + op.delay
-    return RunJob(
-        job=op.job,
-        type=op.type,
-        payload=op.payload,
-        options=RunJobOptions(
-            schema=SCHEMA,
-            tenant=op.tenant,
-            dispatch=1,
-            queue=op.queue,
-            priority=op.priority,
-            type_version=op.type_version,
-            recorded_at=tenant.now,
-            max_attempts=op.max_attempts,
-            run_at=run_at,
-            expires_at=op.expires_at,
-            labels=op.labels,
-            submitted_by=op.submitted_by,
-            key_hash=op.key.hash if op.key else None,
-            traceparent=op.traceparent,
-        ),
-    )
+AGAIN = 15_000
 
 
 def confirm(tenant: Tenant, op: ops.Confirm) -> bool:
@@ -105,6 +24,13 @@ def confirm(tenant: Tenant, op: ops.Confirm) -> bool:
     if cleared and job.state is State.QUEUED:
         tenant.wait(job, tenant.now)
     return cleared
+
+
+def confirm_many(tenant: Tenant, op: batches.ConfirmMany) -> int:
+    return sum(
+        confirm(tenant, ops.Confirm(tenant=op.tenant, job=job, dispatch=dispatch))
+        for job, dispatch in op.dispatches
+    )
 
 
 def cancel(tenant: Tenant, op: ops.Cancel) -> CancelAnswer:
@@ -128,7 +54,7 @@ def _call_off(tenant: Tenant, op: ops.Cancel, job: Job) -> CancelVerdict:
         return CancelVerdict.CANCELLED
     if job.final:
         return CancelVerdict.ALREADY_FINAL
-    if op.only_unconfirmed and not _unconfirmed(tenant, job):
+    if op.only_unconfirmed and not unconfirmed(tenant, job):
         return CancelVerdict.KEPT
     first = job.cancel_requested_at is None
     if first:
@@ -170,3 +96,20 @@ def locate(tenant: Tenant, op: ops.Locate) -> Position | None:
         error=job.public_error,
         steps=tuple(step for step in job.steps if step.step > op.after_step),
     )
+
+
+def due_callbacks(tenant: Tenant, op: callbacks.DueCallbacks) -> tuple[callbacks.DueCallback, ...]:
+    ripe = [(at, entry) for entry, at in tenant.callbacks.items() if at <= tenant.now]
+    found: list[callbacks.DueCallback] = []
+    for _, (job, step) in sorted(ripe, key=lambda one: (one[0], f"{one[1][0]} {one[1][1]}")):
+        if len(found) == op.limit:
+            break
+        tenant.callbacks[job, step] = tenant.now + AGAIN
+        ended = tenant.jobs[job].steps[step - 1]
+        record = tenant.jobs[job].record(tenant.epoch)
+        found.append(callbacks.DueCallback(job=record, step=step, state=ended.state, at=ended.at))
+    return tuple(found)
+
+
+def clear_callback(tenant: Tenant, op: callbacks.ClearCallback) -> bool:
+    return tenant.callbacks.pop((op.job, op.step), None) is not None

@@ -56,6 +56,7 @@ def _redrive(tenant: Tenant, job: Job, turn: str) -> None:
         job.run_at = None
     tenant.new_dispatch(job, tenant.now + OUTBOX_PATIENCE)
     job.redriven = (turn, job.dispatch)
+    tenant.hold_unique(job)
     tenant.move(job, Event.REDRIVEN)
 
 

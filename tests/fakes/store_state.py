@@ -10,6 +10,7 @@ from typing import Any
 from shared.contracts.answers import Step
 from shared.contracts.commands import RunJob
 from shared.contracts.job import (
+    DEFAULT_RETENTION,
     Attempt,
     DeadLetter,
     DeadLetterReason,
@@ -45,6 +46,9 @@ class Job:
     expires_at: int | None = None
     traceparent: str | None = None
     key_hash: str | None = None
+    retention: int = DEFAULT_RETENTION
+    unique_key: str | None = None
+    callback_url: str | None = None
     dispatch: int = 1
     spent: int = 0
     crashes: int = 0
@@ -133,6 +137,8 @@ class Tenant:
     handed: dict[str, int] = field(default_factory=dict)
     bound: dict[str, dict[str, object]] = field(default_factory=dict)
     tombs: dict[str, int] = field(default_factory=dict)
+    uniques: dict[str, str] = field(default_factory=dict)
+    callbacks: dict[tuple[str, int], int] = field(default_factory=dict)
     undecodables: dict[str, bytes] = field(default_factory=dict)
     campaigns: dict[str, Any] = field(default_factory=dict)  # see store_letters.py
     published: list[tuple[str, str]] = field(default_factory=list)
@@ -179,13 +185,25 @@ class Tenant:
             expires_at=options.expires_at,
             traceparent=options.traceparent,
             key_hash=options.key_hash,
+            retention=options.retention,
+            unique_key=options.unique_key,
+            callback_url=options.callback_url,
             dispatch=options.dispatch,
             spent=options.attempts,
             spent_all=options.attempts,
             crashes=options.crashes,
         )
         self.jobs[job.id] = job
+        self.hold_unique(job)
         return job
+
+    def hold_unique(self, job: Job) -> None:
+        if job.unique_key:
+            self.uniques.setdefault(job.unique_key, job.id)
+
+    @property
+    def live(self) -> int:
+        return sum(not job.final for job in self.jobs.values())
 
     def enqueue(self, job: Job, first: Event) -> None:
         """Move a new job into its first waiting state."""
@@ -229,6 +247,7 @@ class Tenant:
             job.retry_at = None
             for index in (self.outbox, self.leases, self.due):
                 index.pop(job.id, None)
+            self._conclude(job)
         if job.state is not State.RUNNING:
             job.token = None
         self.seq += 1
@@ -243,6 +262,12 @@ class Tenant:
         step = Step(step=job.step, state=job.state, at=self.now, frame=frame + "}")
         job.steps.append(step)
         self._announce(job, "t", told + "}")
+
+    def _conclude(self, job: Job) -> None:
+        if job.unique_key and self.uniques.get(job.unique_key) == job.id:
+            del self.uniques[job.unique_key]
+        if job.callback_url:
+            self.callbacks[job.id, job.step] = self.now
 
     def tell_progress(self, job: Job, progress: str, number: int) -> None:
         job.revision += 1
@@ -301,6 +326,7 @@ class Tenant:
             job.redrives += 1
             job.spent, job.crashes, job.losses = options.attempts, options.crashes, 0
             job.dead_letter = job.finished_at = job.error = job.public_error = None
+            self.hold_unique(job)
             self.move(job, Event.REDRIVEN)
             return
         job.spent_all += max(0, options.attempts - job.spent)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from shared.adapters.store_redis.letters import LETTER_DECODERS
-from shared.adapters.store_redis.records import record, text
-from shared.contracts import answers, idempotency, overdue, queues
+from shared.adapters.store_redis.records import record, text, whole
+from shared.adapters.store_redis.submits import SUBMIT_DECODERS
+from shared.contracts import answers, callbacks, idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
@@ -17,61 +18,9 @@ def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - 
     return _DECODERS[type(operation)](operation, reply)
 
 
-def _whole(tenant: str, job: str, reply: list[Any]) -> JobRecord | None:
-    """Read the tail of `reply()` in move.lua: epoch, hash, attempts."""
-    if len(reply) < 5:  # noqa: PLR2004 - a bare verdict
-        return None
-    return record(tenant, job, text(reply[2]), reply[3], reply[4])
-
-
-def _submitted(op: ops.Submit, reply: list[Any]) -> answers.Submitted:
-    if reply[0] == b"written":
-        _, now, epoch, state = reply
-        job = _as_written(op, now, text(epoch), State(text(state)))
-        return answers.Submitted(verdict=answers.SubmitVerdict.ACCEPTED, job=job)
-    return _bound(op, reply)
-
-
-def _recalled(op: idempotency.Recall, reply: list[Any]) -> answers.Submitted | None:
-    return None if reply[0] == b"unknown" else _bound(op, reply)
-
-
-def _bound(op: ops.Submit | idempotency.Recall, reply: list[Any]) -> answers.Submitted:
-    verdict = answers.SubmitVerdict(text(reply[0]))
-    job = text(reply[5]) if len(reply) > 5 else op.job  # noqa: PLR2004 - another job's id
-    return answers.Submitted(verdict=verdict, job=_whole(op.tenant, job, reply))
-
-
-def _as_written(op: ops.Submit, now: int, epoch: str, state: State) -> JobRecord:
-    """Return the record of a submit that wrote a new one: the script need not send it back."""
-    return JobRecord(
-        id=op.job,
-        tenant=op.tenant,
-        type=op.type,
-        type_version=op.type_version,
-        queue=op.queue,
-        priority=op.priority,
-        state=state,
-        revision=1,
-        step=1,
-        dispatch=1,
-        epoch=epoch,
-        attempt=0,
-        max_attempts=op.max_attempts,
-        payload=op.payload,
-        labels=op.labels,
-        created_at=now,
-        run_at=op.run_at if op.delay is None else now + op.delay,
-        expires_at=op.expires_at,
-        submitted_by=op.submitted_by,
-        traceparent=op.traceparent,
-        key_hash=op.key.hash if op.key else None,
-    )
-
-
 def _cancelled(op: ops.Cancel, reply: list[Any]) -> answers.CancelAnswer:
     verdict = answers.CancelVerdict(text(reply[0]))
-    return answers.CancelAnswer(verdict=verdict, job=_whole(op.tenant, op.job, reply))
+    return answers.CancelAnswer(verdict=verdict, job=whole(op.tenant, op.job, reply))
 
 
 def _read(op: ops.Read, reply: list[Any] | None) -> JobRecord | None:
@@ -86,7 +35,7 @@ def _listed(op: ops.ListJobs, reply: list[Any]) -> answers.JobPage:
 
 def _claimed(op: ops.Claim, reply: list[Any]) -> answers.ClaimAnswer:
     verdict = answers.ClaimVerdict(text(reply[0]))
-    job = _whole(op.tenant, op.message.job, reply)
+    job = whole(op.tenant, op.message.job, reply)
     if verdict is answers.ClaimVerdict.STALE:
         return answers.ClaimAnswer(verdict=verdict, publish=RunJob.of(job) if job else None)
     delay = reply[1] if len(reply) > 1 else 0
@@ -145,7 +94,7 @@ def _archived(op: ops.Archive, reply: list[Any]) -> answers.Archived:
     if verdict == "copy":  # the message as it came, once the lease is over
         later = answers.ArchiveVerdict.PUBLISH_LATER
         return answers.Archived(verdict=later, message=op.message, delay=reply[1])
-    job = _whole(op.tenant, op.message.job, reply)
+    job = whole(op.tenant, op.message.job, reply)
     return answers.Archived(
         verdict=answers.ArchiveVerdict(verdict),
         message=RunJob.of(job) if job else None,
@@ -192,13 +141,24 @@ def _surveyed(_: queues.SurveyQueues, reply: list[Any]) -> Mapping[str, queues.Q
     )
 
 
+def _due(op: callbacks.DueCallbacks, reply: list[Any]) -> tuple[callbacks.DueCallback, ...]:
+    epoch, found = reply
+    return tuple(
+        callbacks.DueCallback(
+            job=record(op.tenant, text(job), text(epoch), *rest),
+            step=step,
+            state=State(text(ended[1])),
+            at=int(ended[3]),
+        )
+        for job, step, ended, *rest in found
+    )
+
+
 def _said(_: object, reply: int) -> bool:
     return bool(reply)
 
 
 _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
-    ops.Submit: _submitted,
-    idempotency.Recall: _recalled,
     idempotency.Unmark: _said,
     ops.Confirm: _said,
     ops.Cancel: _cancelled,
@@ -222,5 +182,8 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     overdue.Expect: _said,
     ops.Locate: _located,
     queues.SurveyQueues: _surveyed,
+    callbacks.DueCallbacks: _due,
+    callbacks.ClearCallback: _said,
+    **SUBMIT_DECODERS,
     **LETTER_DECODERS,
 }

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from shared.adapters.store_redis import keys
+from shared.contracts import batches, callbacks, idempotency, overdue, queues
 from shared.contracts import dead_letters as letters
-from shared.contracts import idempotency, overdue, queues
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 
@@ -72,6 +72,9 @@ def _about_message(script: str, operation: Any, *args: Argument) -> Call:  # noq
         options.dispatch,
         options.attempts,
         options.crashes,
+        options.retention,
+        _given(options.unique_key),
+        _given(options.callback_url),
     )
     return Call(
         script,
@@ -84,7 +87,18 @@ def _about_message(script: str, operation: Any, *args: Argument) -> Call:  # noq
 def _submit(op: ops.Submit) -> Call:
     own = keys.of_job(op.tenant, op.job)
     bound = (keys.idempotency(op.tenant, op.key.hash),) if op.key else ()
-    described = (
+    return Call("submit", own + bound, (*_head(op, op.job), *_described(op)), enrols=True)
+
+
+def _submit_many(op: batches.SubmitMany) -> Call:
+    described = [part for one in op.jobs for part in (one.job, *_described(one))]
+    args = (int(op.atomic), len(op.jobs), *described)
+    return replace(_about_tenant("submit_many", op, *args), enrols=True)
+
+
+def _described(op: ops.Submit) -> tuple[Argument, ...]:
+    """Return what a submit says of its job: 4-26 of submit.lua."""
+    return (
         op.type,
         op.type_version,
         op.queue,
@@ -101,10 +115,14 @@ def _submit(op: ops.Submit) -> Call:
         1,
         0,
         0,
+        op.retention,
+        _given(op.unique_key),
+        _given(op.callback_url),
+        _given(op.delay),
+        op.key.fingerprint if op.key else "",
+        op.on_conflict,
+        _given(op.quota),
     )
-    rest = (_given(op.delay), op.key.fingerprint if op.key else "")
-    args = (*_head(op, op.job), *described, *rest)
-    return Call("submit", own + bound, args, enrols=True)
 
 
 def _about_key(script: str, op: idempotency.Recall | idempotency.Unmark, *args: Argument) -> Call:
@@ -152,6 +170,12 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     idempotency.Recall: lambda op: _about_key("recall", op, op.key.fingerprint),
     idempotency.Unmark: lambda op: _about_key("unmark", op),
     ops.Confirm: lambda op: _about_job("confirm", op, op.dispatch),
+    batches.SubmitMany: _submit_many,
+    batches.ConfirmMany: lambda op: _about_tenant(
+        "confirm_many", op, *(part for pair in op.dispatches for part in pair)
+    ),
+    callbacks.DueCallbacks: lambda op: _about_tenant("due_callbacks", op, op.limit),
+    callbacks.ClearCallback: lambda op: _about_job("clear_callback", op, op.step),
     ops.Cancel: lambda op: _about_job(
         "cancel", op, _given(op.reason), _given(op.grace), int(op.only_unconfirmed)
     ),

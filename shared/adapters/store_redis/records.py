@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from shared.contracts.job import (
+    DEFAULT_RETENTION,
     Attempt,
     DeadLetter,
     DeadLetterReason,
@@ -47,6 +48,8 @@ _MAYBE_WORDS = (
     "traceparent",
     "key_hash",
     "stopped_by",
+    "unique_key",
+    "callback_url",
 )
 
 
@@ -90,11 +93,19 @@ def record(
         epoch=epoch,
         state=State(found["state"]),
         labels=_labels.decode(found["labels"]),
+        retention=int(found.get("retention") or DEFAULT_RETENTION),
         dead_letter=_dead_letter(found),
         discarded=_discarded(found),
         attempts=(*map(_attempt, ended), *_running(found)),
         **fields,
     )
+
+
+def whole(tenant: str, job: str, reply: Sequence[Any]) -> JobRecord | None:
+    """Build it from what `reply()` in move.lua sends: verdict, number, epoch, hash, attempts."""
+    if len(reply) < 5:  # noqa: PLR2004 - a bare verdict
+        return None
+    return record(tenant, job, text(reply[2]), reply[3], reply[4])
 
 
 def _dead_letter(found: dict[str, str]) -> DeadLetter | None:

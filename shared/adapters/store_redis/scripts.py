@@ -11,9 +11,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS
+from shared.contracts.lifecycle import TRANSITIONS, State
 
 Source = Callable[[str], str]
+
+# In the scores of the index of states: never to be numbered anew, 8 and above is final.
+RANKS: Final[Mapping[State, int]] = {
+    State.SCHEDULED: 0,
+    State.BLOCKED: 1,
+    State.QUEUED: 2,
+    State.RUNNING: 3,
+    State.RETRYING: 4,
+    State.SUCCEEDED: 8,
+    State.FAILED: 9,
+    State.CANCELLED: 10,
+    State.EXPIRED: 11,
+}
+FIRST_FINAL: Final = 8
 
 _BEFORE_ALL: Final = ("senses", "prelude")
 _PARTS: Final = frozenset(
@@ -23,6 +37,7 @@ _PARTS: Final = frozenset(
         "bound",
         "campaign",
         "claim_missing",
+        "confirming",
         "forgotten",
         "letters",
         "look",
@@ -30,6 +45,7 @@ _PARTS: Final = frozenset(
         "move",
         "redriving",
         "settle",
+        "submitting",
     }
 )
 _READING: Final = {
@@ -43,7 +59,11 @@ _READING: Final = {
     "survey_dead_letters",
     "survey_queues",
 }
-_REFUSED_WHEN_FULL: Final = {"progress", "submit"}  # the rest must work when memory has run out
+_REFUSED_WHEN_FULL: Final = {
+    "progress",
+    "submit",
+    "submit_many",
+}  # the rest must work when memory has run out
 _WORD: Final = re.compile(r"\w+")
 _HEAD: Final = re.compile(r"local (?:function )?([\w, ]+)")
 _DEFINITION: Final = re.compile(r"local |--|  |end$|}$|\)$|$")  # at the beginning of a line
@@ -129,17 +149,22 @@ def _defined(paragraph: str) -> set[str]:
 
 
 def _lifecycle(text: str) -> str:
-    """Return the transition table as Lua: NEXT["<state> <event>"], and FINAL[state].
+    """Return the transition table as Lua: NEXT["<state> <event>"], and RANKS[state].
 
     Only the arrows of events that the script speaks of.
     """
-    if "NEXT[" not in text:
-        return ""
-    arrows = ",".join(
-        f"['{state or ''} {event}']='{to}'"
-        for state, events in TRANSITIONS.items()
-        for event, to in events.items()
-        if f"'{event}'" in text
-    )
-    ends = ",".join(f"{state}=true" for state in sorted(FINAL_STATES))
-    return f"local NEXT = {{{arrows}}}\nlocal FINAL = {{{ends}}}\n"
+    lines = []
+    if "NEXT[" in text:
+        arrows = ",".join(
+            f"['{state or ''} {event}']='{to}'"
+            for state, events in TRANSITIONS.items()
+            for event, to in events.items()
+            if f"'{event}'" in text
+        )
+        lines.append(f"local NEXT = {{{arrows}}}\n")
+    if "RANKS[" in text:
+        ranks = ",".join(f"{state}={rank}" for state, rank in RANKS.items())
+        lines.append(f"local RANKS = {{{ranks}}}\n")
+    if "FIRST_FINAL" in text:
+        lines.append(f"local FIRST_FINAL = {FIRST_FINAL}\n")
+    return "".join(lines)

@@ -1,6 +1,6 @@
 -- uses: move message forgotten
--- ARGV: 20 whether the broker gave the message up (not a worker)
-local given_up_by_broker = ARGV[20] == '1'
+-- ARGV: 23 whether the broker gave the message up (not a worker)
+local given_up_by_broker = ARGV[23] == '1'
 local SWEEP_MARGIN = 1000
 local GONE = '{"code":"delivery_limit","message":"The broker delivered its message too often.",'
   .. '"type":"DeliveryLimit","retryable":false}'

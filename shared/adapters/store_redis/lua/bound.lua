@@ -1,19 +1,28 @@
--- What an Idempotency-Key is bound to.   KEYS: 10 idem
+-- What an Idempotency-Key is bound to.
 local MARKER = 10000 -- so long a first request counts as under way
 
--- The answer for a request that comes second, nil where the key is free.
-local function answer_bound(IDEM, fingerprint)
+-- What a request hears that comes second, with the job in hand; nil where the key is free.
+local function find_bound(IDEM, fingerprint)
   local bound = redis.call('HMGET', IDEM, 'job', 'fingerprint', 'marker_until', 'marker_of')
   if not bound[1] then return end
   local asked = id
   turn_to(bound[1])
   load()
   if job.state then
-    if bound[2] ~= fingerprint then return { 'mismatch' } end
-    if not (job.dispatch == 1 and in_outbox()) then return reply('replayed') end
-    if tonumber(bound[3]) > now and bound[4] ~= asked then return { 'in_flight' } end
-    redis.call('HSET', IDEM, 'marker_until', now + MARKER, 'marker_of', asked)
-    return reply('republish')
+    if bound[2] ~= fingerprint then return 'mismatch' end
+    if not (job.dispatch == 1 and in_outbox()) then return 'replayed' end
+    if tonumber(bound[3]) > now and bound[4] ~= asked then return 'in_flight' end
+    return 'republish'
   end
   turn_to(asked)
+end
+
+-- The answer for it; whoever is to publish is under way now.
+local function answer_bound(IDEM, fingerprint)
+  local asked = id
+  local verdict = find_bound(IDEM, fingerprint)
+  if verdict == 'replayed' then return reply(verdict) end
+  if verdict ~= 'republish' then return verdict and { verdict } end
+  redis.call('HSET', IDEM, 'marker_until', now + MARKER, 'marker_of', asked)
+  return reply(verdict)
 end

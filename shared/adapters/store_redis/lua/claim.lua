@@ -1,8 +1,8 @@
 -- uses: move message forgotten claim_missing
--- ARGV: 20 token  21 worker  22 lease (ms)  23 whether its queue is paused
+-- ARGV: 23 token  24 worker  25 lease (ms)  26 whether its queue is paused
 local SWEEP_MARGIN, PAUSE = 1000, 10000
 local MOST_CRASHES, MOST_LOSSES = 2, 10
-local token, worker, lease, paused = ARGV[20], ARGV[21], tonumber(ARGV[22]), ARGV[23] == '1'
+local token, worker, lease, paused = ARGV[23], ARGV[24], tonumber(ARGV[25]), ARGV[26] == '1'
 
 enter()
 load()

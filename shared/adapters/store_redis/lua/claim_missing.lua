@@ -1,5 +1,5 @@
 -- A message whose record is not there: forgotten by the store, or deleted by retention?
-local token_of_claim, lease_of_claim = ARGV[20], tonumber(ARGV[22])
+local token_of_claim, lease_of_claim = ARGV[23], tonumber(ARGV[25])
 
 local function rebuild()
   create()

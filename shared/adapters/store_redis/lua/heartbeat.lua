@@ -1,6 +1,6 @@
 -- uses: move message forgotten
--- ARGV: 20 token  21 worker  22 lease (ms)
-local token, worker, lease = ARGV[20], ARGV[21], tonumber(ARGV[22])
+-- ARGV: 23 token  24 worker  25 lease (ms)
+local token, worker, lease = ARGV[23], ARGV[24], tonumber(ARGV[25])
 local WAITS = { queued = true, scheduled = true, retrying = true }
 
 enter()

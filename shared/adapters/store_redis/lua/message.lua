@@ -1,26 +1,39 @@
 -- A job as a message or a submit describes it, and how a record is made from it.
--- ARGV: 4-19.
-local message = { max_attempts = tonumber(ARGV[9]), run_at = tonumber(ARGV[12]),
-  expires_at = tonumber(ARGV[13]), created_at = tonumber(ARGV[16]), dispatch = tonumber(ARGV[17]),
-  spent = tonumber(ARGV[18]), crashes = tonumber(ARGV[19]) }
+-- ARGV: 4-22; in a batch of them, so much further on as AT says.
+local AT = 0
+
+local function read_message()
+  return { max_attempts = tonumber(ARGV[AT + 9]), run_at = tonumber(ARGV[AT + 12]),
+    expires_at = tonumber(ARGV[AT + 13]), created_at = tonumber(ARGV[AT + 16]),
+    dispatch = tonumber(ARGV[AT + 17]), spent = tonumber(ARGV[AT + 18]),
+    crashes = tonumber(ARGV[AT + 19]) }
+end
+
+local message = read_message()
 
 -- Write everything but the state; the caller moves it into its first one.
 local function create()
+  local unique_key, callback_url = given(ARGV[AT + 21]), given(ARGV[AT + 22])
   redis.call('DEL', JOB, STEPS, ATTEMPTS)
   redis.call('ZADD', JOBS, 0, id)
-  redis.call('HSET', JOB, 'type', ARGV[4], 'type_version', ARGV[5], 'queue', ARGV[6],
-    'priority', ARGV[7], 'payload', ARGV[8], 'max_attempts', ARGV[9], 'labels', ARGV[10],
-    'submitted_by', ARGV[11], 'run_at', message.run_at or '', 'expires_at', ARGV[13],
-    'traceparent', ARGV[14], 'key_hash', ARGV[15], 'created_at', message.created_at,
-    'dispatch', message.dispatch, 'spent', message.spent, 'crashes', message.crashes,
-    'attempt', 0, 'spent_all', message.spent, 'losses', 0, 'number', 0, 'redrives', 0,
-    'made_in', epoch)
+  redis.call('HSET', JOB, 'type', ARGV[AT + 4], 'type_version', ARGV[AT + 5],
+    'queue', ARGV[AT + 6], 'priority', ARGV[AT + 7], 'payload', ARGV[AT + 8],
+    'max_attempts', ARGV[AT + 9], 'labels', ARGV[AT + 10], 'submitted_by', ARGV[AT + 11],
+    'run_at', message.run_at or '', 'expires_at', ARGV[AT + 13], 'traceparent', ARGV[AT + 14],
+    'key_hash', ARGV[AT + 15], 'created_at', message.created_at, 'dispatch', message.dispatch,
+    'spent', message.spent, 'crashes', message.crashes, 'attempt', 0, 'spent_all', message.spent,
+    'losses', 0, 'number', 0, 'redrives', 0, 'made_in', epoch, 'retention', ARGV[AT + 20])
+  if unique_key then
+    redis.call('HSET', JOB, 'unique_key', unique_key)
+    hold_unique(unique_key)
+  end
+  if callback_url then redis.call('HSET', JOB, 'callback_url', callback_url) end
   writes = {}
   job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0,
     max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
     crashes = message.crashes, losses = 0, run_at = message.run_at,
-    expires_at = message.expires_at, made_in = epoch, queue = ARGV[6],
-    priority = tonumber(ARGV[7]) }
+    expires_at = message.expires_at, made_in = epoch, queue = ARGV[AT + 6],
+    priority = tonumber(ARGV[AT + 7]), created_at = message.created_at }
 end
 
 -- The message is newer than the record: believe the message.
@@ -35,6 +48,7 @@ local function adopt()
     put('error', nil)
     put('public_error', nil)
     put('dispatch', message.dispatch)
+    hold_unique(given(redis.call('HGET', JOB, 'unique_key')))
     return move('redriven')
   end
   put('dispatch', message.dispatch)

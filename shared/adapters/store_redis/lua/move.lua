@@ -10,7 +10,7 @@ local function load()
     'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
     'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
     'number', 'run_at', 'retry_at', 'expires_at', 'started_at', 'attempt_at',
-    'cancel_requested_at', 'cancel_grace', 'queue', 'priority', 'dispatched_at')
+    'cancel_requested_at', 'cancel_grace', 'queue', 'priority', 'dispatched_at', 'created_at')
   if not v[1] then
     job = {}
     return
@@ -24,7 +24,7 @@ local function load()
     run_at = tonumber(v[22]), retry_at = tonumber(v[23]), expires_at = tonumber(v[24]),
     started_at = tonumber(v[25]), attempt_at = tonumber(v[26]),
     cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]), queue = v[29],
-    priority = tonumber(v[30]), dispatched_at = tonumber(v[31]) }
+    priority = tonumber(v[30]), dispatched_at = tonumber(v[31]), created_at = tonumber(v[32]) }
 end
 
 local function put(name, value)
@@ -39,7 +39,7 @@ local function save()
 end
 
 local function is_final()
-  return FINAL[job.state] == true
+  return (RANKS[job.state] or 0) >= FIRST_FINAL
 end
 
 local function in_outbox()
@@ -89,6 +89,23 @@ local function count(state, by)
   if COUNTED[state] then redis.call('HINCRBY', COUNTS, state .. ' ' .. job.queue, by) end
 end
 
+-- The one living job that has this key; a holder stays.
+local function hold_unique(key)
+  if key then redis.call('SET', UNIQUE .. key, id, 'NX') end
+end
+
+local function free_unique(key)
+  if redis.call('GET', UNIQUE .. key) == id then redis.call('DEL', UNIQUE .. key) end
+end
+
+-- What ends with the job, and what begins.
+local function conclude()
+  leave_indexes()
+  local kept = redis.call('HMGET', JOB, 'unique_key', 'callback_url')
+  if given(kept[1]) then free_unique(kept[1]) end
+  if given(kept[2]) then redis.call('ZADD', CALLBACKS, now, id .. ' ' .. job.step) end
+end
+
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
 local function move(event, result)
   local to = NEXT[(job.state or '') .. ' ' .. event]
@@ -99,13 +116,14 @@ local function move(event, result)
   put('state', to)
   put('step', job.step + 1)
   put('revision', job.revision + 1)
-  if FINAL[to] then
+  if RANKS[to] >= FIRST_FINAL then
     put('finished_at', now)
     put('retry_at', nil)
-    leave_indexes()
+    conclude()
   end
   if to ~= 'running' then put('token', nil) end
   save()
+  redis.call('ZADD', STATES, RANKS[to] * RANK_SPAN + job.created_at, id)
   local seq = redis.call('HINCRBY', META, 'seq', 1)
   local frame = frame_head('transition', seq, job.revision, job.step) .. ',"state":"' .. to
     .. '","at":"' .. rfc3339(now) .. '","attempt":' .. job.attempt

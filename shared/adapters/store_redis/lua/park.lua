@@ -1,5 +1,5 @@
 -- uses: move message forgotten
--- ARGV: 20 error (JSON)  21 public error (JSON)
+-- ARGV: 23 error (JSON)  24 public error (JSON)
 enter()
 load()
 if not job.state then
@@ -13,5 +13,5 @@ if job.state == 'failed' and job.dispatch == message.dispatch then
 end
 if is_final() or job.state == 'running' or message.dispatch < job.dispatch then return 0 end
 put('dispatch', message.dispatch)
-give_up('unknown_type', ARGV[20], ARGV[21])
+give_up('unknown_type', ARGV[23], ARGV[24])
 return 1

@@ -16,6 +16,12 @@ local COUNTED = { scheduled = true, running = true, retrying = true }
 -- Members "<since, 13 digits> <job>" with score 0, and how many there are by reason.
 local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
 
+-- Score: the rank of the state * RANK_SPAN + created_at.
+local STATES, RANK_SPAN = PREFIX .. 'states', 2 ^ 42 -- ms, until the year 2109
+
+-- Which living job has a key; members "<job> <step>", scored by when to look.
+local UNIQUE, CALLBACKS = PREFIX .. 'unique:', PREFIX .. 'callbacks'
+
 local now = clock()
 local epoch, born_at, changed_at, lease_ms, last_tick
 

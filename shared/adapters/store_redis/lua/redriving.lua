@@ -14,6 +14,7 @@ local function redrive_job(turn)
   if job.run_at and job.run_at > now then put('run_at', nil) end -- a redrive means now
   new_dispatch(now + OUTBOX_PATIENCE)
   put('redriven', turn .. ' ' .. job.dispatch)
+  hold_unique(given(redis.call('HGET', JOB, 'unique_key')))
   move('redriven')
 end
 

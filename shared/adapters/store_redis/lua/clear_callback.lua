@@ -1,0 +1,2 @@
+-- ARGV: 4 step
+return redis.call('ZREM', CALLBACKS, id .. ' ' .. ARGV[4])

@@ -1,0 +1,55 @@
+-- How a job comes in. ARGV beside the message: 23 delay (ms)  24 the key's fingerprint
+-- 25 on_conflict  26 quota; in a batch, so much further on as AT says.
+local function idem_key()
+  local hash = given(ARGV[AT + 15])
+  return hash and PREFIX .. 'idem:' .. hash
+end
+
+local function is_over_quota(more)
+  local quota = tonumber(ARGV[AT + 26])
+  if not quota then return false end
+  return redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN) + more >= quota
+end
+
+local function unique_holder()
+  local key = given(ARGV[AT + 21])
+  local holder = key and redis.call('GET', UNIQUE .. key)
+  if not holder or redis.call('EXISTS', PREFIX .. 'job:' .. holder) == 1 then return holder end
+  redis.call('DEL', UNIQUE .. key) -- somebody has deleted the holder by hand
+end
+
+local function answer_holder(holder)
+  if ARGV[AT + 25] == 'reject' then return { 'taken', holder } end
+  turn_to(holder)
+  load()
+  return reply('duplicate', job.dispatch == 1 and in_outbox() and 1 or 0)
+end
+
+-- Answer a submit that needs no new job, or may have none; nil where it is free to come.
+local function answer_known()
+  if redis.call('EXISTS', JOB) == 1 then return reply('accepted') end
+  local IDEM = idem_key()
+  local answer = IDEM and answer_bound(IDEM, ARGV[AT + 24])
+  if answer then return answer end
+  local holder = unique_holder()
+  if holder then return answer_holder(holder) end
+  if is_over_quota(0) then return { 'over_quota' } end
+end
+
+local function write_new()
+  local delay, IDEM = tonumber(ARGV[AT + 23]), idem_key()
+  if IDEM then
+    redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24],
+      'marker_until', now + MARKER, 'marker_of', id)
+  end
+  message.created_at = now
+  if delay then message.run_at = now + delay end
+  create()
+  need_message(now + OUTBOX_PATIENCE)
+  if message.run_at and message.run_at > now then
+    redis.call('ZADD', DUE, message.run_at, id)
+    move('postponed')
+  else
+    move('submitted')
+  end
+end

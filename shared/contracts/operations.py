@@ -286,20 +286,6 @@ class Archive(Operation[Archived]):
     delivery_limit: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepUndecodable(Operation[bool]):
-    """Keep a dead-lettered message that nobody can decode, for an operator; tenant `_platform`.
-
-    `digest` (of the body, hex) is the operation's id. `body` may be cut short, `size` (bytes) is
-    the whole. False: it was kept already. The newest 1,000 are kept.
-    """
-
-    digest: str
-    body: bytes
-    size: int
-    why: str
-
-
 # --- the stream's
 
 

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.answers import Archived, ArchiveVerdict, ClaimVerdict, RenewalVerdict
 from shared.contracts.commands import RunJob
@@ -256,7 +257,7 @@ def test_a_message_the_broker_gave_up_with_no_attempt_left_is_a_dead_letter(worl
 
 
 def test_an_undecodable_message_is_kept_once(world: World) -> None:
-    asked = ops.KeepUndecodable(
+    asked = letters.KeepUndecodable(
         tenant=ops.PLATFORM_TENANT, digest="ab" * 32, body=b"\xff\x00{", size=3, why="not JSON"
     )
 

@@ -160,7 +160,7 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Tick: _tick,
     ops.Sweep: store_house.sweep,
     ops.Archive: store_house.archive,
-    ops.KeepUndecodable: store_house.keep_undecodable,
+    letters.KeepUndecodable: store_house.keep_undecodable,
     letters.Redrive: store_letters.redrive,
     letters.Discard: store_letters.discard,
     letters.ListDeadLetters: store_letters.list_dead_letters,

@@ -2,6 +2,7 @@
 
 import json
 
+from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.answers import Archived, ArchiveVerdict, Swept
 from shared.contracts.commands import RunJob
@@ -175,7 +176,7 @@ def _copy(op: ops.Archive, delay: int) -> Archived:
     return Archived(verdict=ArchiveVerdict.PUBLISH_LATER, message=op.message, delay=delay)
 
 
-def keep_undecodable(tenant: Tenant, op: ops.KeepUndecodable) -> bool:
+def keep_undecodable(tenant: Tenant, op: letters.KeepUndecodable) -> bool:
     known = op.digest in tenant.undecodables
     tenant.undecodables.setdefault(op.digest, op.body)
     return not known

@@ -12,8 +12,9 @@ from services.gateway.housekeeping.duty import Duty
 from services.gateway.metrics import Metrics
 from shared.contracts.answers import Archived, ArchiveVerdict
 from shared.contracts.commands import RunJob
+from shared.contracts.dead_letters import KeepUndecodable
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Undecodable, Unroutable
-from shared.contracts.operations import PLATFORM_TENANT, Archive, Confirm, KeepUndecodable
+from shared.contracts.operations import PLATFORM_TENANT, Archive, Confirm
 from shared.ports import AsyncJobStore, CommandPublisher
 from shared.runtime.pacing import full_jitter, pause
 

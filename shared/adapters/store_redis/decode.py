@@ -7,6 +7,7 @@ from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text, whole
 from shared.adapters.store_redis.submits import SUBMIT_DECODERS
 from shared.contracts import answers, callbacks, idempotency, overdue, queues
+from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
@@ -177,7 +178,7 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Tick: _ticked,
     ops.Sweep: _swept,
     ops.Archive: _archived,
-    ops.KeepUndecodable: _said,
+    letters.KeepUndecodable: _said,
     overdue.FindOverdue: _found_overdue,
     overdue.Expect: _said,
     ops.Locate: _located,

@@ -196,7 +196,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     ops.Tick: lambda op: _about_tenant("tick", op, op.lease),
     ops.Sweep: lambda op: _about_tenant("sweep", op, op.limit),
     ops.Archive: lambda op: _about_message("archive", op, int(op.delivery_limit)),
-    ops.KeepUndecodable: lambda op: _about_tenant(
+    letters.KeepUndecodable: lambda op: _about_tenant(
         "keep_undecodable", op, op.digest, op.body, op.size, op.why
     ),
     overdue.FindOverdue: _find_overdue,

@@ -11,12 +11,13 @@ from shared.contracts.dead_letters import (
     Action,
     Campaign,
     CampaignState,
+    KeepUndecodable,
     ReadCampaign,
     StartCampaign,
 )
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.job import DeadLetterReason
-from shared.contracts.operations import PLATFORM_TENANT, KeepUndecodable
+from shared.contracts.operations import PLATFORM_TENANT
 from tests.eventually import eventually_async
 from tests.fakes.dead_letters import bury
 from tests.fakes.publisher import FakePublisher

@@ -21,17 +21,19 @@ from services.notifier.settings import NotifierSettings
 from services.worker.jobs.settings import JobSettings
 from services.worker.settings import WorkerSettings
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, Event, State
-from shared.runtime.settings import CommonSettings
+from shared.runtime.settings import CommonSettings, WebhookSettings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
 ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
+    ("Gateway and worker: webhooks", WebhookSettings),
     ("Gateway", GatewaySettings),
     ("Worker", WorkerSettings),
     ("Notifier", NotifierSettings),
     ("Our own job types", JobSettings),
 )
+SEVERAL = (CommonSettings, WebhookSettings)
 MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
 
 CANCELLING = (
@@ -88,7 +90,7 @@ def settings() -> str:
         HOW_TO_SET,
     ]
     for title, room in ROOMS:
-        shared = () if room is CommonSettings else _common_unless_overridden(room)
+        shared = () if room in SEVERAL else _told_above(room)
         rows = [
             _setting_row(name, field, meanings_of(room))
             for name, field in room.model_fields.items()
@@ -144,8 +146,9 @@ def _ways_out(state: State) -> str:
     return ", ".join(f"{event} → `{target}`" for event, target in TRANSITIONS[state].items())
 
 
-def _common_unless_overridden(room: type[BaseSettings]) -> set[str]:
-    return {name for name in CommonSettings.model_fields if name not in room.__annotations__}
+def _told_above(room: type[BaseSettings]) -> set[str]:
+    names = {name for several in SEVERAL for name in several.model_fields}
+    return {name for name in names if name not in room.__annotations__}
 
 
 def _setting_row(name: str, field: FieldInfo, meanings: Mapping[str, str]) -> tuple[str, ...]:
@@ -166,7 +169,9 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "" if value in (None, "", ()) else f"`{value}`"
+    if isinstance(value, tuple):
+        value = ",".join(map(str, value))
+    return "" if value in (None, "") else f"`{value}`"
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

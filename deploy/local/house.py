@@ -122,7 +122,7 @@ class House:
 
     @property
     def keys(self) -> Keys:
-        """Its API keys and token secret."""
+        """Its API keys and secrets."""
         return cut_keys(self.root)
 
     @property
@@ -219,6 +219,7 @@ class House:
             "WAYMARK_DATA_DIR": str(self.root / "data"),
             "WAYMARK_KEYS_FILE": str(keys.hashes),
             "WAYMARK_TOKEN_SECRET": keys.token_secret,
+            "WAYMARK_WEBHOOK_SECRETS": keys.webhook_secret,
             "PYTHONUNBUFFERED": "1",
         }
         if self.nodes.are_private:

@@ -1,4 +1,4 @@
-"""The secrets of one house: a tenant's key, the SRE's key, and the one that signs tokens.
+"""The secrets of one house: a tenant's key, the SRE's key, those that sign tokens and webhooks.
 
 The gateway gets hashes of the keys only; the keys themselves go to dev.env.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 BASE62 = string.digits + string.ascii_letters
 ID_LENGTH = 12
 SECRET_LENGTH = 32
-TOKEN_SECRET_BYTES = 32
+SECRET_BYTES = 32
 SCOPES = ("submit", "read", "operate")
 OWNER_ONLY = 0o600
 
@@ -26,6 +26,7 @@ class Keys:
     tenant: str
     platform: str
     token_secret: str
+    webhook_secret: str
     hashes: Path
 
 
@@ -36,13 +37,18 @@ def cut_keys(root: Path) -> Keys:
     hashes = root / "keys.json"
     _register(hashes, key=tenant, tenant="dev", name="make up")
     _register(hashes, key=platform, tenant="*", name="make up, platform")
-    secret = _kept(root / "token.secret", lambda: secrets.token_hex(TOKEN_SECRET_BYTES))
-    return Keys(tenant, platform, secret, hashes)
+    signs_tokens = _kept(root / "token.secret", _new_secret)
+    signs_webhooks = _kept(root / "webhook.secret", _new_secret)
+    return Keys(tenant, platform, signs_tokens, signs_webhooks, hashes)
 
 
 def new_key() -> str:
     """Return a fresh key, `wm_<id>_<secret>`."""
     return f"wm_{_random(ID_LENGTH)}_{_random(SECRET_LENGTH)}"
+
+
+def _new_secret() -> str:
+    return secrets.token_hex(SECRET_BYTES)
 
 
 def _random(length: int) -> str:

@@ -6,13 +6,13 @@ from typing import Final
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
-from shared.runtime.settings import CommonSettings, is_address
+from shared.runtime.settings import CommonSettings, WebhookSettings, is_address
 
 _HTTP: Final = frozenset({"http", "https"})
 _STREAM: Final = frozenset({"ws", "wss"})
 
 
-class GatewaySettings(CommonSettings):
+class GatewaySettings(CommonSettings, WebhookSettings):
     """WAYMARK_<NAME> of each field; sizes in bytes."""
 
     gateway_port: int = Field(default=8000, ge=0, le=65_535)  # where it listens

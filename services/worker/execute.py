@@ -190,4 +190,5 @@ def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
         time_limit=entry.limits.time_limit_seconds,
         max_rss=entry.limits.max_rss_bytes,
         sent_at=attempt.sent_at,
+        tenant=job.tenant,
     )

@@ -38,6 +38,7 @@ class Problem:
     type: str
     outcome: Outcome
     traceback: str | None = None
+    details: str | None = None  # JSON text of an object, for operators
 
     def render(self, *, retryable: bool, code: str | None = None) -> Fault:
         """Return both views as JSON; `code` replaces the problem's own (`poison`)."""
@@ -50,6 +51,8 @@ class Problem:
         told = {**seen, "message": self.message}
         if self.traceback:
             told["traceback"] = self.traceback
+        if self.details:
+            told["details"] = msgspec.Raw(self.details.encode())
         # An exception's class name, like its text, is for operators.
         if self.public is None:
             seen["type"] = "Error"
@@ -65,6 +68,7 @@ def of_exception(raised: Raised) -> Problem:
         type=raised.type,
         outcome=Outcome.TIMED_OUT if raised.kind == "soft_limit" else Outcome.FAILED,
         traceback=raised.traceback[-_LONGEST_TRACEBACK:] or None,
+        details=raised.details,
     )
 
 

@@ -58,7 +58,8 @@ def decide(
         return FailFor(DeadLetterReason.ATTEMPTS_EXHAUSTED)
     if raised is not None and raised.after is not None:
         return RetryAfter(max(0.0, raised.after))
-    return RetryAfter(backoff(failures, standing.limits, uniform=uniform))
+    at_least = (raised and raised.at_least) or 0.0
+    return RetryAfter(max(at_least, backoff(failures, standing.limits, uniform=uniform)))
 
 
 def backoff(failures: int, limits: Limits, *, uniform: Uniform) -> float:

@@ -1,15 +1,18 @@
 """The settings that every service has, read once from WAYMARK_<NAME> in the environment."""
 
 import logging
-from typing import Final
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.contracts.webhooks.targets import USUAL_PORTS, TargetRules, parse_rules
 
 _AMQP: Final = frozenset({"amqp", "amqps"})
 _REDIS: Final = frozenset({"redis", "rediss"})
+_SHORTEST_SECRET: Final = 32  # characters
 
 
 class CommonSettings(BaseSettings):
@@ -46,6 +49,51 @@ class CommonSettings(BaseSettings):
         if level.upper() not in known:
             raise PydanticCustomError("level", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level.upper()
+
+
+class WebhookSettings(BaseSettings):
+    """What gateway and worker are told of webhooks; both must be told the same."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYMARK_", frozen=True, extra="ignore")
+
+    webhook_secrets: SecretStr = SecretStr("")  # sign webhooks, newest first; none: no webhooks
+    webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()  # hosts, networks, origins not public
+    webhook_ports: Annotated[tuple[int, ...], NoDecode] = tuple(sorted(USUAL_PORTS))  # https only
+
+    @property
+    def house_secrets(self) -> tuple[str, ...]:
+        """The secrets that those of the tenants are derived from, newest first."""
+        return split(self.webhook_secrets.get_secret_value())
+
+    @property
+    def target_rules(self) -> TargetRules:
+        """Where webhooks may go."""
+        return parse_rules(self.webhook_allow, self.webhook_ports)
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _secrets_are_long(cls, secrets: SecretStr) -> SecretStr:
+        if any(len(one) < _SHORTEST_SECRET for one in split(secrets.get_secret_value())):
+            raise PydanticCustomError("secret", "must have 32 or more characters, each of them")
+        return secrets
+
+    @field_validator("webhook_allow", "webhook_ports", mode="before")
+    @classmethod
+    def _parts(cls, value: object) -> object:
+        return split(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _rules_mean_something(self) -> Self:
+        try:
+            parse_rules(self.webhook_allow, self.webhook_ports)
+        except ValueError as fault:
+            raise ValueError(f"WAYMARK_WEBHOOK_ALLOW: {fault}") from fault
+        return self
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return what stands between the commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def is_address(url: str, schemes: frozenset[str]) -> bool:

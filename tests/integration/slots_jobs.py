@@ -54,6 +54,7 @@ def whoami() -> dict[str, object]:
     here = current()
     return {
         "job": here.job_id,
+        "tenant": here.tenant,
         "attempt": here.attempt,
         "key": here.idempotency_key,
         "resume": here.resume,
@@ -65,8 +66,9 @@ def whoami() -> dict[str, object]:
 @job("odd.raise", retry_on=[KeyError], never_on=[ZeroDivisionError])
 def raise_it(kind: str) -> None:
     faults: dict[str, BaseException] = {
-        "fail": Fail("card declined", code="declined"),
+        "fail": Fail("card declined", code="declined", details={"bank": "says no"}),
         "retry": Retry("later", after="90s"),
+        "retry later": Retry("later", at_least="30s", details={"status": 503}),
         "key": KeyError("x"),
         "zero": ZeroDivisionError("x"),
         "value": ValueError("secret text"),

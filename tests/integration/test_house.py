@@ -163,7 +163,7 @@ def test_the_keys_file_holds_hashes_of_the_keys_in_dev_env(house: House) -> None
 
 
 def test_dev_env_is_for_its_owner_only(house: House) -> None:
-    for name in ("dev.env", "token.secret", "dev.key", "platform.key"):
+    for name in ("dev.env", "token.secret", "webhook.secret", "dev.key", "platform.key"):
         assert (house.root / name).stat().st_mode & 0o077 == 0, name
 
 

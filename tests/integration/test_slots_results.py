@@ -34,12 +34,13 @@ def test_an_async_handler_is_run_to_its_end(slots: ZygoteSlots) -> None:
 
 
 def test_a_handler_knows_its_attempt(slots: ZygoteSlots) -> None:
-    asked = assignment("whoami", job="job-7")
+    asked = dataclasses.replace(assignment("whoami", job="job-7"), tenant="acme")
     told = end_of(slots.start(asked))
 
     assert isinstance(told, Returned)
     assert json.loads(told.result) == {
         "job": "job-7",
+        "tenant": "acme",
         "attempt": 1,
         "key": "job-7",
         "resume": None,
@@ -52,6 +53,8 @@ def test_a_handler_knows_its_attempt(slots: ZygoteSlots) -> None:
     ("kind", "expected"),
     [
         ("fail", {"kind": "fail", "code": "declined", "message": "card declined"}),
+        ("fail", {"details": '{"bank": "says no"}'}),
+        ("retry later", {"after": None, "at_least": 30.0, "details": '{"status": 503}'}),
         ("retry", {"kind": "retry", "after": 90.0, "message": "later"}),
         ("key", {"kind": "error", "matched": "retry_on", "type": "KeyError"}),
         ("zero", {"kind": "error", "matched": "never_on"}),

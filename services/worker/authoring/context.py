@@ -18,6 +18,11 @@ class Current:
         return ""
 
     @property
+    def tenant(self) -> str:
+        """Whose job it is; empty in a plain call."""
+        return ""
+
+    @property
     def attempt(self) -> int:
         """Which try this is, from 1; it never starts again, also when a dead letter is redriven."""
         return 1

@@ -84,14 +84,14 @@ def _refused(kind: str, code: str, message: str) -> Raised:
 
 
 def _told(fault: BaseException, declared: JobType) -> Raised:
-    kind, code, after = "error", "error", None
+    kind, code, after, at_least = "error", "error", None, None
     meant = _interruption_in(fault) or fault
     if isinstance(meant, Interruption):
         kind, code = _KINDS.get(type(meant), ("error", "error"))
     elif isinstance(meant, Fail):
         kind, code = "fail", meant.code
     elif isinstance(meant, Retry):
-        kind, code, after = "retry", "retry", meant.after
+        kind, code, after, at_least = "retry", "retry", meant.after, meant.at_least
     return Raised(
         kind=kind,
         code=code,
@@ -99,7 +99,9 @@ def _told(fault: BaseException, declared: JobType) -> Raised:
         type=type(meant).__qualname__[:LONGEST_TEXT],
         traceback=_traceback_of(fault)[-LONGEST_TRACEBACK:],
         after=after,
+        at_least=at_least,
         matched=_matched(meant, declared, kind),
+        details=meant.details if isinstance(meant, Fail | Retry) else None,
     )
 
 

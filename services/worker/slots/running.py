@@ -42,6 +42,10 @@ class Running(Current):
         return self._assignment.job
 
     @property
+    def tenant(self) -> str:  # noqa: D102
+        return self._assignment.tenant
+
+    @property
     def attempt(self) -> int:  # noqa: D102
         return self._assignment.attempt
 

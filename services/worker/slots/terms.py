@@ -13,6 +13,8 @@ CANCEL_ASKED: Final = "cancel_asked"  # to `interrupt`: the flag alone, for the 
 class Assignment:
     """One attempt of one job. Durations in seconds; `payload` and `resume` are JSON text.
 
+    `tenant`: whose job it is.
+
     `max_rss`: its process is killed when it has more memory than that (bytes).
 
     `sent_at` is when the claim was first sent, by the system's monotonic clock (seconds, shared by
@@ -29,6 +31,7 @@ class Assignment:
     time_limit: float | None
     sent_at: float
     max_rss: int | None = None
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,13 @@ class Returned:
 class Raised:
     """The handler raised. `kind` says what of: how to go on is decided by `retry.py`.
 
-    `kind`: "error", "fail" (`Fail`), "retry" (`Retry`, `after` in seconds or None), "soft_limit",
-    "cancelled", "shutdown" (the exception of a drain came out) or "payload" (the payload does not
-    fit the handler's signature).
+    `kind`: "error", "fail" (`Fail`), "retry" (`Retry`, `after` and `at_least` in seconds or None),
+    "soft_limit", "cancelled", "shutdown" (the exception of a drain came out) or "payload" (the
+    payload does not fit the handler's signature).
     `matched`: "retry_on", "never_on" or None, by the type's exception lists; an error that a
     type's `retry_on` does not name is "never_on".
     `heeded`: how it learned that it was cancelled ("flag", "exception"), None when it did not.
+    `details`: JSON text of an object for operators, or None.
     """
 
     kind: str
@@ -77,6 +81,8 @@ class Raised:
     after: float | None = None
     matched: str | None = None
     heeded: str | None = None
+    at_least: float | None = None
+    details: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

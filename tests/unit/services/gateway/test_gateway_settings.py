@@ -54,3 +54,34 @@ def test_a_level_may_be_written_small() -> None:
     settings = GatewaySettings.model_validate({"token_secret": TOKEN_SECRET, "log_level": "debug"})
 
     assert settings.log_level == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("webhook_secrets", "short"),
+        ("webhook_secrets", "a secret of more than thirty-two characters, short"),
+        ("webhook_allow", "http://10.0.0.0/8"),
+        ("webhook_allow", "127.0.0.1,127.1"),
+        ("webhook_ports", "https"),
+    ],
+)
+def test_a_webhook_setting_that_means_nothing_is_refused(setting: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        GatewaySettings.model_validate({"token_secret": TOKEN_SECRET, setting: value})
+
+
+def test_webhook_settings_are_lists_with_commas() -> None:
+    older, newer = "o" * 32, "n" * 32
+    settings = GatewaySettings.model_validate(
+        {
+            "token_secret": TOKEN_SECRET,
+            "webhook_secrets": f"{newer}, {older}",
+            "webhook_allow": "hooks.internal, 10.0.0.0/8",
+            "webhook_ports": "443, 9443",
+        }
+    )
+
+    assert settings.house_secrets == (newer, older)
+    assert settings.target_rules.check("https://10.0.0.1:9443/").port == 9443
+    assert "n" * 32 not in repr(settings)

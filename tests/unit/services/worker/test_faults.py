@@ -1,6 +1,7 @@
 """Who is told what about a failure."""
 
 import json
+from dataclasses import replace
 
 from services.worker import faults
 from services.worker.slots.terms import Died, Raised
@@ -30,6 +31,13 @@ def test_everybody_sees_the_text_and_the_code_of_a_fail_but_not_its_traceback() 
     public = json.loads(told.public)
     assert (public["code"], public["message"]) == ("declined", "secret=42")
     assert "traceback" not in public
+
+
+def test_only_operators_see_the_details_of_a_fail() -> None:
+    failure = replace(raised("fail", "declined"), details='{"status": 402, "ratio": 1.10}')
+    told = faults.of_exception(failure).render(retryable=False)
+    assert json.loads(told.error)["details"] == {"status": 402, "ratio": 1.10}
+    assert "details" not in json.loads(told.public)
 
 
 def test_a_payload_that_does_not_fit_is_not_shown_to_watchers() -> None:

@@ -24,7 +24,11 @@ def standing(spent: int = 0, crashes: int = 0) -> Standing:
 
 
 def raised(
-    kind: str = "error", *, after: float | None = None, matched: str | None = None
+    kind: str = "error",
+    *,
+    after: float | None = None,
+    at_least: float | None = None,
+    matched: str | None = None,
 ) -> Raised:
     return Raised(
         kind=kind,
@@ -33,6 +37,7 @@ def raised(
         type="ValueError",
         traceback="…",
         after=after,
+        at_least=at_least,
         matched=matched,
     )
 
@@ -52,6 +57,14 @@ def test_an_error_is_retried_with_a_growing_backoff(spent: int, longest: float) 
 
 def test_the_last_attempt_is_the_last() -> None:
     assert after(raised(), spent=3) == FailFor(DeadLetterReason.ATTEMPTS_EXHAUSTED)
+
+
+def test_retry_may_lengthen_the_backoff_and_never_shortens_it() -> None:
+    assert after(raised("retry", at_least=30.0)) == RetryAfter(30.0)
+    assert after(raised("retry", at_least=0.5), spent=1) == RetryAfter(4.0)
+    assert after(raised("retry", at_least=30.0), spent=3) == FailFor(
+        DeadLetterReason.ATTEMPTS_EXHAUSTED
+    )
 
 
 def test_retry_names_its_own_delay_but_gets_no_attempt_more() -> None:

@@ -162,3 +162,11 @@ def test_fail_and_retry_keep_what_they_are_told() -> None:
     assert (retry.after, Retry().after) == (120.0, None)
     with pytest.raises(ValueError, match="a code is"):
         Fail("x", code="Not A Code")
+
+
+def test_details_for_operators_are_json_of_bounded_size() -> None:
+    assert Fail("x", details={"status": 503}).details == '{"status": 503}'
+    assert Retry(at_least="30s").at_least == 30.0
+    for details in ({"x": object()}, {"x": float("nan")}, {"x": "y" * 8_192}, {"x": "\ud800"}):
+        with pytest.raises(ValueError, match="details"):
+            Retry(details=details)

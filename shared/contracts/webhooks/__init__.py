@@ -1,0 +1,1 @@
+"""What gateway and worker agree on about webhooks: who may be called, and how calls are signed."""

@@ -21,6 +21,7 @@ from services.gateway.routes import (
     probes,
     tokens,
     types,
+    webhooks,
 )
 from shared.contracts.errors import WaymarkError
 from shared.runtime.probes import Probe
@@ -93,6 +94,7 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     tokens.add_routes(app, parts)
     audit.add_routes(app, parts)
     types.add_routes(app, parts)
+    webhooks.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)
     docs.add_routes(app)
     assembling.complete(app)

@@ -11,6 +11,7 @@ from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
+from services.gateway.webhooks.desk import WebhookDesk
 from shared.ports import AsyncJobStore, AuditLog
 
 
@@ -38,5 +39,6 @@ class Parts:
     catalogue: Catalogue
     renderer: Renderer
     desk: TokenDesk
+    webhooks: WebhookDesk
     metrics: Metrics
     limits: Limits

@@ -26,6 +26,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "job-not-found": HTTPStatus.NOT_FOUND,
     "type-not-found": HTTPStatus.NOT_FOUND,
     "campaign-not-found": HTTPStatus.NOT_FOUND,
+    "webhooks-not-configured": HTTPStatus.NOT_FOUND,
     "method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "request-timeout": HTTPStatus.REQUEST_TIMEOUT,
     "job-already-final": HTTPStatus.CONFLICT,

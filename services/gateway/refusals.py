@@ -85,6 +85,12 @@ class TypeNotFound(Refusal):
     code = "type-not-found"
 
 
+class WebhooksOff(Refusal):
+    """This house sends no webhooks: its operator has to set WAYMARK_WEBHOOK_SECRETS."""
+
+    code = "webhooks-not-configured"
+
+
 class BodyTimedOut(Refusal):
     """The body did not arrive in time."""
 

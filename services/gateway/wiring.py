@@ -34,6 +34,7 @@ from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
+from services.gateway.webhooks.desk import WebhookDesk
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisAudit, RedisRegistry, StoreKeeping
@@ -209,6 +210,7 @@ def _parts(
         catalogue=catalogue,
         renderer=Renderer(settings.base_url, stream_url),
         desk=TokenDesk(secret, stream_url),
+        webhooks=WebhookDesk(settings),
         metrics=metrics,
         limits=Limits(
             body=settings.body_limit,

@@ -21,7 +21,9 @@ from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
+from services.gateway.webhooks.desk import WebhookDesk
 from shared.contracts.catalog import CatalogEntry
+from shared.runtime.settings import WebhookSettings
 from shared.stream.switchboard import Switchboard
 from tests.fakes.audit import FakeAudit
 from tests.fakes.feed import FakeFeed
@@ -31,6 +33,7 @@ from tests.fakes.store import AsyncFakeStore, FakeStore
 
 TOKEN_SECRET: Final = "a secret of forty characters, or so it is"
 ALL: Final = ("submit", "read", "operate")
+WEBHOOKS: Final = {"webhook_secrets": "a house secret of forty characters or so"}
 DEV: Final = "Bearer wm_dev_dev-secret"
 
 
@@ -57,7 +60,13 @@ KEYS: Final = (
 class FakeGateway:
     """The gateway's app, its fakes and a client; `headers` of a call add to the dev key's."""
 
-    def __init__(self, folder: Path, *entries: CatalogEntry, origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *entries: CatalogEntry,
+        origins: tuple[str, ...] = (),
+        webhooks: dict[str, str] | None = None,
+    ) -> None:
         keys = folder / "keys.json"
         keys.write_text(json.dumps(KEYS))
         self.store = FakeStore()
@@ -95,6 +104,7 @@ class FakeGateway:
             catalogue=catalogue,
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),
+            webhooks=WebhookDesk(WebhookSettings.model_validate(webhooks or WEBHOOKS)),
             metrics=self.metrics,
             limits=Limits(body=1 << 20, payload=256 << 10, labels=16, concurrent_requests=100),
         )

@@ -34,6 +34,7 @@ TAGS: Final = {
     "dead-letters": "What failed for good, and the two ways out: for operators.",
     "tokens": "What a browser may be given.",
     "audit": "What operators did, by whom and why.",
+    "webhooks": "What is told to servers of yours, signed, and how they verify it.",
     "types": "What can be run: the job types that workers have announced.",
     "probes": "For whoever runs the house; no credentials.",
 }

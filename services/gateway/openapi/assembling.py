@@ -14,6 +14,7 @@ from services.gateway.openapi import (
     letter_schemas,
     probe_calls,
     schemas,
+    webhooks,
 )
 from services.gateway.openapi.about import ABOUT, TAGS
 from services.gateway.openapi.document import ERRORS
@@ -71,6 +72,7 @@ def _schemas() -> dict[str, Extra]:
         **schemas.named(max_token_jobs=MAX_JOBS),
         **letter_schemas.named(),
         **access_schemas.named(),
+        **webhooks.named(),
         **probe_calls.named(),
     }
     for name, example in examples.by_schema().items():

@@ -10,6 +10,7 @@ from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.dead_letters.views import campaign_view, outlook_view
 from services.gateway.render import AccessView, Renderer
+from services.gateway.webhooks.desk import WebhookSecret
 from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import Limits
 from shared.contracts.dead_letters import Action, Campaign, CampaignState, LetterFilter
@@ -43,6 +44,7 @@ def by_schema() -> dict[str, Any]:
         "CampaignPage": _page(campaign),
         "CampaignOutlook": _plain(outlook),
         "AuditPage": _page(entry_view(_cancelled())),
+        "WebhookSecret": _plain(WebhookSecret(secret="whsec_c2VjcmV0", previous=())),  # noqa: S106 - no secret
         "JobType": _JOB_TYPE,
         "JobTypes": {"data": [_JOB_TYPE]},
     }

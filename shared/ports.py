@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.commands import RunJob
+from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Operation
 
 A = TypeVar("A")
@@ -94,6 +95,15 @@ class CommandPublisher(Protocol):
 
     async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:
         """Send up the delay ladder, from where it arrives after `delay_ms` rounded up to 250 ms."""
+
+    async def publish_many(
+        self, messages: Sequence[tuple[RunJob, int]]
+    ) -> Sequence[WaymarkError | None]:
+        """Send messages together, each at once or up the ladder when its delay (ms) is not 0.
+
+        It raises nothing: for each, in their order, it returns None when the broker confirmed it,
+        else what `publish` would have raised.
+        """
 
     @property
     def ready(self) -> bool:

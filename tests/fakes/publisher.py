@@ -1,8 +1,10 @@
 """A broker that confirms at once, or fails as told."""
 
 import asyncio
+from collections.abc import Sequence
 
 from shared.contracts.commands import RunJob
+from shared.contracts.errors import WaymarkError
 
 
 class FakePublisher:
@@ -23,3 +25,15 @@ class FakePublisher:
         if self.failure is not None:
             raise self.failure
         self.sent.append((message, delay_ms))
+
+    async def publish_many(
+        self, messages: Sequence[tuple[RunJob, int]]
+    ) -> Sequence[WaymarkError | None]:
+        return [await self._fate(message, delay_ms) for message, delay_ms in messages]
+
+    async def _fate(self, message: RunJob, delay_ms: int) -> WaymarkError | None:
+        try:
+            await self.publish_later(message, delay_ms=delay_ms)
+        except WaymarkError as fault:
+            return fault
+        return None

@@ -73,6 +73,7 @@ _PUBLISHER = """
 from shared.crash_points import crash_point as _crash_point
 
 _publish, _publish_later = PikaPublisher.publish, PikaPublisher.publish_later
+_publish_many = PikaPublisher.publish_many
 
 
 async def _publish_or_die(self, message):
@@ -87,7 +88,16 @@ async def _publish_later_or_die(self, message, *, delay_ms):
     _crash_point("after publish_later")
 
 
+async def _publish_many_or_die(self, messages):
+    step = "publish_later" if any(delay for _, delay in messages) else "publish"
+    _crash_point(f"before {step}")
+    fates = await _publish_many(self, messages)
+    _crash_point(f"after {step}")
+    return fates
+
+
 PikaPublisher.publish, PikaPublisher.publish_later = _publish_or_die, _publish_later_or_die
+PikaPublisher.publish_many = _publish_many_or_die
 """
 _STORES = Path("shared/adapters/store_redis")
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import pika
 import pytest
 
 from shared.adapters.publisher_pika import PikaPublisher
@@ -14,6 +13,7 @@ from shared.contracts import topology
 from shared.contracts.commands import SCHEMA, RunJob, RunJobOptions
 from shared.contracts.errors import BrokerUnavailable, Unroutable
 from tests.eventually import eventually_async
+from tests.integration.broker_reader import Reader
 from tests.nodes import Rabbit
 
 PATIENT = 15.0  # where the deadline is not the point: the machine is shared
@@ -35,41 +35,6 @@ def a_message(job: str = "job-1", queue: str = "default", priority: int = 5) -> 
         max_attempts=3,
     )
     return RunJob(job=job, type="demo.steps", payload='{"steps": 3}', options=options)
-
-
-class Reader:
-    """What a worker's side of the broker sees, with a blocking connection."""
-
-    def __init__(self, url: str) -> None:
-        self._connection = pika.BlockingConnection(pika.URLParameters(url))
-        self.channel = self._connection.channel()
-
-    def serve(self, queue: str) -> None:
-        """Declare a queue as the worker that serves it does."""
-        wanted = topology.work_topology(queue)
-        for queue_ in wanted.queues:
-            self.channel.queue_declare(queue_.name, durable=True, arguments=dict(queue_.arguments))
-        for binding in wanted.bindings:
-            self.channel.queue_bind(binding.destination, binding.source, binding.key)
-
-    def read(
-        self, queue: str, count: int, within: float = 5.0
-    ) -> list[tuple[float, pika.BasicProperties, bytes]]:
-        """Take `count` messages; return (monotonic time of arrival, properties, body) of each."""
-        seen: list[tuple[float, pika.BasicProperties, bytes]] = []
-        for method, properties, body in self.channel.consume(
-            queue, auto_ack=True, inactivity_timeout=within
-        ):
-            if method is None or properties is None or body is None:
-                break
-            seen.append((time.monotonic(), properties, body))
-            if len(seen) == count:
-                break
-        self.channel.cancel()
-        return seen
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 @pytest.fixture
@@ -162,6 +127,39 @@ async def test_a_queue_that_nobody_declared_is_unroutable(
     assert [type(result) for result in results] == [type(None), Unroutable, type(None)]
     assert len(reader.read("waymark.default", 2)) == 2
     assert publisher.unconfirmed == 0
+
+
+async def test_each_message_of_a_batch_gets_the_answer_that_was_meant_for_it(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    where = ["default" if n % 3 else "nowhere" for n in range(2 * WINDOW)]
+    wanted = [(a_message(f"job-{n}", queue=queue), 0) for n, queue in enumerate(where)]
+    late = (a_message("late"), 250)
+
+    fates = await publisher.publish_many([*wanted, late])
+
+    faults = [type(None) if queue == "default" else Unroutable for queue in where]
+    assert [type(fate) for fate in fates] == [*faults, type(None)]
+    there = [f"job-{n}" for n, queue in enumerate(where) if queue == "default"]
+    read = reader.read("waymark.default", len(there) + 1)
+    assert [properties.message_id for _, properties, _ in read] == [*there, "late"]
+    assert publisher.unconfirmed == 0
+
+
+async def test_a_message_larger_than_a_frame_arrives_whole(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    large = RunJob(
+        job="large",
+        type="demo.steps",
+        payload='{"x": "' + "é" * 400_000 + '"}',
+        options=a_message().options,
+    )
+
+    assert await publisher.publish_many([(large, 0), (a_message("next"), 0)]) == [None, None]
+
+    bodies = [body for _, _, body in reader.read("waymark.default", 2)]
+    assert RunJob.decode(bodies[0]) == large
 
 
 @pytest.mark.parametrize("delay_ms", [250, 500, 1000, 3000])
@@ -294,6 +292,25 @@ class TestBrokerTrouble:
 
         await publishes_again(publisher)
         assert publisher.unconfirmed == 0
+        await publisher.close()
+
+    async def test_a_batch_that_a_frozen_broker_swallows_is_unknown_whole_and_bounded(
+        self, new_rabbitmq: Callable[[], Rabbit]
+    ) -> None:
+        node = new_rabbitmq()
+        publisher = PikaPublisher(node.url, name="test", confirm_deadline=DEADLINE, window=3)
+        await publisher.start()
+        await until_ready(publisher)
+        serve_default(node.url)
+        node.freeze()
+
+        started = time.monotonic()
+        fates = await publisher.publish_many([(a_message(f"job-{n}"), 0) for n in range(5)])
+
+        assert time.monotonic() - started < DEADLINE + 0.5
+        assert [type(fate) for fate in fates] == [BrokerUnavailable] * 5
+        assert publisher.unconfirmed == 3
+        node.kill()
         await publisher.close()
 
     async def test_a_broker_that_answers_nothing_any_more_keeps_no_socket_open(

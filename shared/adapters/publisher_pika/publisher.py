@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 from pika.connection import URLParameters
 
-from shared.adapters.publisher_pika.link import Link
+from shared.adapters.publisher_pika.confirms import Batch
+from shared.adapters.publisher_pika.link import Letter, Link
+from shared.adapters.publisher_pika.window import Window
 from shared.contracts import topology
 from shared.contracts.commands import RunJob
-from shared.contracts.errors import BrokerUnavailable
+from shared.contracts.errors import BrokerUnavailable, WaymarkError
 from shared.runtime.pacing import full_jitter, pause
 
 HEARTBEAT_SECONDS: Final = 10
@@ -19,6 +21,7 @@ CONNECT_SECONDS: Final = 5.0  # TCP, TLS and AMQP handshake
 OPEN_SECONDS: Final = 30.0  # all of it; declaring 21 new quorum queues takes seconds
 # A link that is blocked answers at once; replacing it would only hide that it is.
 BLOCKED_SECONDS: Final = 300.0
+MOST_AT_ONCE: Final = 200  # messages of one write: others get their turn between two
 RETRY_BASE_SECONDS: Final = 0.2
 RETRY_CAP_SECONDS: Final = 5.0
 
@@ -53,9 +56,7 @@ class PikaPublisher:
         self._parameters.connection_attempts = 1
         self._parameters.client_properties = {"connection_name": name}
         self._deadline = confirm_deadline
-        # A place is free again when the broker has answered, not when the caller has given up:
-        # what a frozen broker has not taken yet stays bounded.
-        self._window = asyncio.Semaphore(window)
+        self._window = Window(window)
         self._now_ms = now_ms
         self._link: Link | None = None  # the one that can be published through
         self._newest: Link | None = None  # opening, open or closing
@@ -94,32 +95,58 @@ class PikaPublisher:
         return 0 if self._link is None else len(self._link.confirms)
 
     async def publish(self, message: RunJob) -> None:
-        queue = _destination(message)
-        await self._send("", queue, message, queue)
+        await self._publish_one(message, 0)
 
     async def publish_later(self, message: RunJob, *, delay_ms: int) -> None:
-        queue = _destination(message)
-        exchange, _ = topology.ladder_entry(delay_ms)
-        await self._send(exchange, topology.ladder_key(delay_ms, queue), message, queue)
+        await self._publish_one(message, max(1, delay_ms))  # never past the ladder
 
-    async def _send(self, exchange: str, routing_key: str, message: RunJob, queue: str) -> None:
-        self._linked()
-        body = message.encode(queue_name=queue, timestamp_ms=self._now_ms())
-        try:
-            async with asyncio.timeout(self._deadline):
-                await self._window.acquire()
-                try:
-                    waiter = self._linked().send(exchange, routing_key, body, job=message.job)
-                except BrokerUnavailable:
-                    self._window.release()
-                    raise
-                fault = await waiter
-        except TimeoutError:
-            self._unheard = True
-            text = f"The broker did not confirm within {self._deadline:g} s: unknown outcome."
-            raise BrokerUnavailable(text) from None
+    async def _publish_one(self, message: RunJob, delay_ms: int) -> None:
+        (fault,) = await self._publish([(message, delay_ms)])
         if fault is not None:
             raise fault
+
+    async def publish_many(
+        self, messages: Sequence[tuple[RunJob, int]]
+    ) -> Sequence[WaymarkError | None]:
+        return await self._publish(messages)
+
+    async def _publish(
+        self, messages: Sequence[tuple[RunJob, int]]
+    ) -> Sequence[WaymarkError | None]:
+        batch = Batch(len(messages))
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._send(messages, batch)
+                await batch.known()
+        except TimeoutError:
+            self._unheard = True
+        return batch.fates(
+            BrokerUnavailable(
+                f"The broker did not confirm within {self._deadline:g} s: unknown outcome."
+            )
+        )
+
+    async def _send(self, messages: Sequence[tuple[RunJob, int]], batch: Batch) -> None:
+        done = 0
+        while done < len(messages):
+            try:
+                self._linked()
+                places = await self._window.take(min(MOST_AT_ONCE, len(messages) - done))
+                part = messages[done : done + places]
+                try:
+                    self._linked().send(self._letters(part), batch, first=done)
+                except BrokerUnavailable:
+                    self._window.give(places)
+                    raise
+            except BrokerUnavailable as fault:
+                for place in range(done, len(messages)):
+                    batch.tell(place, fault)
+                return
+            done += places
+
+    def _letters(self, messages: Sequence[tuple[RunJob, int]]) -> list[Letter]:
+        now = self._now_ms()
+        return [_letter(message, delay_ms, now) for message, delay_ms in messages]
 
     def _linked(self) -> Link:
         why_not = self._why_not()
@@ -156,9 +183,13 @@ class PikaPublisher:
 
     def _free(self, places: int) -> None:
         self._unheard = False
-        for _ in range(places):
-            self._window.release()
+        self._window.give(places)
 
 
-def _destination(message: RunJob) -> str:
-    return topology.work_queue(message.options.queue, message.options.priority)
+def _letter(message: RunJob, delay_ms: int, now_ms: int) -> Letter:
+    queue = topology.work_queue(message.options.queue, message.options.priority)
+    exchange, key = "", queue
+    if delay_ms > 0:
+        exchange, key = topology.ladder_entry(delay_ms)[0], topology.ladder_key(delay_ms, queue)
+    body = message.encode(queue_name=queue, timestamp_ms=now_ms)
+    return Letter(exchange, key, body, message.job)

@@ -5,17 +5,31 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.adapters.publisher_pika.confirms import Confirms, Waiter
-from shared.contracts.errors import BrokerUnavailable, Unroutable
+from shared.adapters.publisher_pika.confirms import Batch, Confirms
+from shared.contracts.errors import BrokerUnavailable, Unroutable, WaymarkError
+
+UNKNOWN = BrokerUnavailable("nobody knows")
 
 
-def send(confirms: Confirms, count: int) -> list[Waiter]:
-    """Send `count` messages; return their waiters, oldest first."""
-    loop = asyncio.get_running_loop()
-    waiters: list[Waiter] = [loop.create_future() for _ in range(count)]
-    for waiter in waiters:
-        confirms.sent(waiter)
-    return waiters
+class Sent:
+    """One message and what its sender has heard of it."""
+
+    def __init__(self, batch: Batch, place: int) -> None:
+        self._batch, self._place = batch, place
+
+    def done(self) -> bool:
+        return self.result() is not UNKNOWN
+
+    def result(self) -> WaymarkError | None:
+        return self._batch.fates(UNKNOWN)[self._place]
+
+
+def send(confirms: Confirms, count: int, batch: Batch | None = None) -> list[Sent]:
+    """Send `count` messages together; return them, oldest first."""
+    batch = batch or Batch(count)
+    for place in range(count):
+        confirms.sent(batch, place)
+    return [Sent(batch, place) for place in range(count)]
 
 
 async def test_an_ack_answers_its_message_only() -> None:
@@ -53,7 +67,7 @@ async def test_a_nack_for_multiple_refuses_everything_up_to_it() -> None:
 
 async def test_a_returned_message_stays_unroutable_when_its_ack_follows() -> None:
     confirms = Confirms()
-    correlation_id = confirms.next_correlation_id
+    correlation_id = str(confirms.next_number)
     (waiter,) = send(confirms, 1)
 
     confirms.returned(correlation_id, "waymark.nowhere")
@@ -87,14 +101,48 @@ async def test_a_lost_channel_makes_every_outcome_unknown() -> None:
 
 
 async def test_a_caller_who_gave_up_keeps_its_number_and_disturbs_nobody() -> None:
-    confirms = Confirms()
-    first, second = send(confirms, 2)
-    first.cancel()
+    confirms, batch = Confirms(), Batch(1)
+    send(confirms, 1, batch)
+    gives_up = asyncio.create_task(batch.known())
+    await asyncio.sleep(0)
+    gives_up.cancel()
+    (second,) = send(confirms, 1)
+    await asyncio.sleep(0)
 
     assert len(confirms) == 2
     assert confirms.acked(2, multiple=True) == 2
 
     assert second.result() is None
+
+
+async def test_a_batch_is_known_when_the_last_of_it_is() -> None:
+    confirms, batch = Confirms(), Batch(3)
+    send(confirms, 3, batch)
+    knows = asyncio.create_task(batch.known())
+
+    confirms.acked(2, multiple=True)
+    await asyncio.sleep(0)
+    assert not knows.done()
+    confirms.nacked(3, multiple=False)
+    await asyncio.wait_for(knows, 1)
+
+    assert [type(fate) for fate in batch.fates(UNKNOWN)] == [
+        type(None),
+        type(None),
+        BrokerUnavailable,
+    ]
+
+
+async def test_messages_of_two_batches_are_told_apart() -> None:
+    confirms = Confirms()
+    (mine,) = send(confirms, 1)
+    theirs = send(confirms, 2)
+
+    confirms.returned("2", "waymark.nowhere")
+    confirms.acked(3, multiple=True)
+
+    assert mine.result() is None
+    assert [type(one.result()) for one in theirs] == [Unroutable, type(None)]
 
 
 async def test_an_answer_for_a_number_never_sent_answers_nobody() -> None:

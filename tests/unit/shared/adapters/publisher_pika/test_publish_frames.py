@@ -1,0 +1,50 @@
+"""The bytes of a publish are those that pika itself would have sent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pika import frame, spec
+
+from shared.adapters.publisher_pika.frames import publish_frames
+
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz.0123456789-", max_size=255)
+
+
+def pika_s(exchange: str, key: str, body: bytes, *, number: str, job: str, frame_max: int) -> bytes:
+    properties = spec.BasicProperties(
+        delivery_mode=2, content_type="application/json", message_id=job, correlation_id=number
+    )
+    method = spec.Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
+    most = frame_max - 8
+    parts = [body[start : start + most] for start in range(0, len(body), most)]
+    frames = [
+        frame.Method(3, method),
+        frame.Header(3, len(body), properties),
+        *(frame.Body(3, part) for part in parts),
+    ]
+    return b"".join(one.marshal() for one in frames)
+
+
+@given(NAMES, NAMES, st.binary(max_size=200), st.integers(1, 2**63), NAMES)
+def test_they_are_the_same_as_pika_s(
+    exchange: str, key: str, body: bytes, number: int, job: str
+) -> None:
+    ours = publish_frames(
+        3, exchange, key, body, correlation_id=str(number), message_id=job, frame_max=64
+    )
+
+    assert ours == pika_s(exchange, key, body, number=str(number), job=job, frame_max=64)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4088, 4089, 8176, 300_000])
+def test_a_body_is_cut_where_the_connection_wants_it(size: int) -> None:
+    body = bytes(size)
+
+    ours = publish_frames(3, "", "q", body, correlation_id="1", message_id="j", frame_max=4096)
+
+    assert ours == pika_s("", "q", body, number="1", job="j", frame_max=4096)
+
+
+def test_a_name_that_is_no_ascii_is_not_sent() -> None:
+    with pytest.raises(UnicodeEncodeError):
+        publish_frames(3, "", "é", b"", correlation_id="1", message_id="j", frame_max=4096)

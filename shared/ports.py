@@ -9,6 +9,7 @@ from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Operation
+from shared.contracts.queues import Pauses
 
 A = TypeVar("A")
 
@@ -77,6 +78,22 @@ class AuditLog(Protocol):
         Raises:
             StoreUnavailable: no answer within the adapter's deadline.
         """
+
+
+class PauseBoard(Protocol):
+    """Which queues are paused: jobs are taken in, none is started. All raise StoreUnavailable."""
+
+    async def read(self) -> Pauses:
+        """Return what is paused.
+
+        A store that has forgotten what this process has read before is told it again.
+        """
+
+    async def pause(self, queue: str, *, by: str, reason: str) -> bool:
+        """Pause a queue; False: it was already, and stays so by whom and why it was."""
+
+    async def resume(self, queue: str) -> bool:
+        """Let a queue go on; False: it was not paused."""
 
 
 class CommandPublisher(Protocol):

@@ -3,7 +3,15 @@
 from shared.adapters.store_redis.aio import AsyncRedisStore
 from shared.adapters.store_redis.audit import RedisAudit
 from shared.adapters.store_redis.keeping import StoreKeeping
+from shared.adapters.store_redis.pauses import RedisPauses
 from shared.adapters.store_redis.registry import RedisRegistry
 from shared.adapters.store_redis.sync import RedisStore
 
-__all__ = ["AsyncRedisStore", "RedisAudit", "RedisRegistry", "RedisStore", "StoreKeeping"]
+__all__ = [
+    "AsyncRedisStore",
+    "RedisAudit",
+    "RedisPauses",
+    "RedisRegistry",
+    "RedisStore",
+    "StoreKeeping",
+]

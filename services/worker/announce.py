@@ -8,7 +8,7 @@ import structlog
 
 from services.worker.attempts.unknown import TypeWatch
 from services.worker.intake.gate import Intake
-from shared.contracts.catalog import CatalogEntry, WorkerCard
+from shared.contracts.catalog import CatalogEntry, RunningJob, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry
 from shared.runtime.pacing import pause
@@ -16,6 +16,7 @@ from shared.runtime.spells import Spell
 
 INTERVAL_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 0.5  # how late it is told that the worker drains
 
 log = structlog.get_logger()
 
@@ -31,24 +32,28 @@ class Announcer:
         types: TypeWatch,
         intake: Intake,
         *,
-        busy: Callable[[], int],
+        running: Callable[[], Sequence[RunningJob]],
         held: Callable[[], dict[str, tuple[str, ...]]],
     ) -> None:
-        """Describe it; `busy` says how many slots are, `held` which jobs' messages are here."""
+        """Describe it; `running` says what runs here, `held` which jobs' messages are here."""
         self._registry = registry
         self._card = card
         self._entries = entries
         self._types = types
         self._intake = intake
-        self._busy = busy
+        self._running = running
         self._held = held
         self._heard = False
         self._unheard = Spell("worker_not_announced", "worker_announced_again")
 
     async def run(self) -> None:
-        """Announce at once, and again every 5 s, for ever."""
+        """Announce at once, again every 5 s, and at once when a drain begins, for ever."""
         while True:
-            await pause(INTERVAL_SECONDS if await self._announce() else RETRY_SECONDS)
+            drained = self._intake.draining
+            seconds = INTERVAL_SECONDS if await self._announce() else RETRY_SECONDS
+            while seconds > 0 and self._intake.draining == drained:
+                await pause(LOOK_SECONDS)
+                seconds -= LOOK_SECONDS
 
     async def forget(self) -> None:
         """Take the entry out: the worker stops."""
@@ -58,7 +63,14 @@ class Announcer:
             log.warning("worker_not_retired", why=str(fault))  # it is forgotten in 15 s anyway
 
     async def _announce(self) -> bool:
-        card = msgspec.structs.replace(self._card, busy=self._busy(), held=self._held())
+        running = tuple(self._running())
+        card = msgspec.structs.replace(
+            self._card,
+            busy=len(running),
+            running=running,
+            draining=self._intake.draining,
+            held=self._held(),
+        )
         try:
             await self._registry.announce(card, self._entries)
             # Not the catalogue: it keeps a type for 10 minutes after its last worker.

@@ -71,6 +71,10 @@ class WaymarkBroker(RabbitmqBroker):
         """Return the queue that `amqp_queue` is a priority class of."""
         return self._queue_behind[amqp_queue]
 
+    def urgency(self, amqp_queue: str) -> int:
+        """Return which class of its queue it is; 0 is the most urgent."""
+        return work_queues(self.queue_behind(amqp_queue)).index(amqp_queue)
+
     def declare_queue(self, queue_name: str, *, ensure: bool = False) -> None:
         """Note an AMQP queue; a consumer declares it for real each time it connects.
 

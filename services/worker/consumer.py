@@ -47,6 +47,9 @@ class Source(Protocol):
     def queue_behind(self, amqp_queue: str) -> str:
         """Return the queue that `amqp_queue` is a priority class of."""
 
+    def urgency(self, amqp_queue: str) -> int:
+        """Return which class of its queue it is; 0 is the most urgent."""
+
 
 class Delivery(MessageProxy):
     """One delivered message, as Dramatiq's threads hand it on; `job` is what it says."""
@@ -91,8 +94,8 @@ class Delivery(MessageProxy):
 class SafeConsumer(Consumer):
     """One connection, one channel, one AMQP queue. A new one is made when the connection is lost.
 
-    While the intake is closed it does not consume, but keeps serving the connection: the acks of
-    running jobs and the heartbeats live.
+    While the intake is closed, for all or for its queue, it does not consume, but keeps serving the
+    connection: the acks of running jobs and the heartbeats live.
     """
 
     def __init__(self, broker: Source, queue_name: str, prefetch: int, timeout: int) -> None:
@@ -105,7 +108,10 @@ class SafeConsumer(Consumer):
         self._source = broker
         self._timeout = timeout / 1000
         self._frames: Iterator[Frame] | None = None
+        self._queue = broker.queue_behind(queue_name)
+        self._urgency = broker.urgency(queue_name)
         self._unsettled: dict[int, RunJob] = {}
+        self._put_back: list[Delivery] = []
         self._lock = threading.Lock()
         self._closed = False
         try:
@@ -121,7 +127,7 @@ class SafeConsumer(Consumer):
         channel = self._connection.channel()
         try:
             declare(channel, house_topology())
-            declare(channel, work_topology(self._source.queue_behind(self.amqp_queue)))
+            declare(channel, work_topology(self._queue))
             channel.basic_qos(prefetch_count=prefetch)
         except _LINK_FAULTS:
             self.close()
@@ -132,6 +138,16 @@ class SafeConsumer(Consumer):
     def consuming(self) -> bool:
         """Whether the broker sends messages."""
         return self._frames is not None and self.connected
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing of its queue is to be begun."""
+        return self._source.intake.is_paused(self._queue)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it consumes, or rests because its queue is paused."""
+        return self.consuming or (self.paused and self.connected)
 
     @property
     def connected(self) -> bool:
@@ -167,7 +183,8 @@ class SafeConsumer(Consumer):
         return self._deliver(method, headers, body)
 
     def _next_frame(self) -> Frame:
-        if self._source.intake.open:
+        if self._lets_in:
+            self._give_back()
             if self._frames is None:
                 self._frames = self._channel.consume(
                     self.amqp_queue, inactivity_timeout=self._timeout
@@ -177,10 +194,21 @@ class SafeConsumer(Consumer):
             self._channel.cancel()
             self._frames = None
             log.info("consumer_cancelled", queue=self.amqp_queue)
+        self._give_back()
         self._connection.process_data_events(time_limit=self._timeout)
         if not self._channel.is_open:
             raise StopIteration
         return None, None, None
+
+    @property
+    def _lets_in(self) -> bool:
+        return self._source.intake.lets_in(self._queue, self._urgency)
+
+    def _give_back(self) -> None:
+        with self._lock:
+            kept, self._put_back = self._put_back, []
+        for delivery in kept:
+            self._settle(delivery, Answer.REQUEUE)
 
     def _tell_of_timeout(self, fault: BaseException) -> None:
         if isinstance(fault, ChannelClosedByBroker) and is_timeout(fault.reply_text):
@@ -209,9 +237,20 @@ class SafeConsumer(Consumer):
         return Delivery(self, tag, job, headers=headers, redelivered=bool(method.redelivered))
 
     def settle(self, delivery: Delivery, answer: Answer) -> None:
-        """Answer the broker for one of its own deliveries; a stale one is left to redelivery."""
+        """Answer the broker for one of its own deliveries; a stale one is left to redelivery.
+
+        What is given back before a closing intake has cancelled the consumer is kept until then:
+        the broker would deliver it here again, and again.
+        """
         if answer is Answer.HOLD:
             return
+        if answer is Answer.REQUEUE and self._frames is not None and not self._lets_in:
+            with self._lock:
+                self._put_back.append(delivery)
+            return
+        self._settle(delivery, answer)
+
+    def _settle(self, delivery: Delivery, answer: Answer) -> None:
         with self._lock:
             known = delivery.consumer is self and delivery.tag in self._unsettled
             if known:

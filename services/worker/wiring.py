@@ -13,6 +13,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from services.worker.announce import Announcer
+from services.worker.attempts.attempt import running_job
 from services.worker.attempts.claiming import Claims, Identity
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
@@ -27,6 +28,7 @@ from services.worker.house.process import House
 from services.worker.house.residents import Households, Residents
 from services.worker.intake.gate import Intake
 from services.worker.intake.long_jobs import LongJobs
+from services.worker.intake.pauses import PauseWatch
 from services.worker.isolation import SlotsAndThreads
 from services.worker.metrics import WorkerMetrics
 from services.worker.settings import WorkerSettings
@@ -35,7 +37,13 @@ from services.worker.slots.loading import JobModulesError, load
 from services.worker.slots.terms import Slots
 from services.worker.threads.pool import ThreadSlots
 from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry, RedisStore, StoreKeeping
+from shared.adapters.store_redis import (
+    AsyncRedisStore,
+    RedisPauses,
+    RedisRegistry,
+    RedisStore,
+    StoreKeeping,
+)
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 
 _MS: Final = 1000
@@ -78,6 +86,7 @@ class _Ground:
     aio_store: AsyncRedisStore
     keeping: StoreKeeping
     registry: RedisRegistry
+    pauses: RedisPauses
     publisher: PikaPublisher
     types: TypeWatch
 
@@ -142,6 +151,7 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
         aio_store=aio_store,
         keeping=keeping,
         registry=RedisRegistry(redis_url),
+        pauses=RedisPauses(redis_url),
         publisher=PikaPublisher(
             settings.amqp_url.get_secret_value(), name=f"waymark worker {card.id} publishing"
         ),
@@ -189,7 +199,7 @@ def _residents(ground: _Ground, pulse: Pulse, crew: Crew) -> Residents:
         ground.entries,
         ground.types,
         ground.intake,
-        busy=lambda: len(pulse.attempts),
+        running=lambda: [running_job(attempt) for attempt in pulse.attempts],
         held=lambda: crew.held,
     )
     return Residents(
@@ -200,6 +210,8 @@ def _residents(ground: _Ground, pulse: Pulse, crew: Crew) -> Residents:
             registry=ground.registry,
             pulse=pulse,
             announcer=announcer,
+            pauses=PauseWatch(ground.pauses, ground.intake),
+            pause_board=ground.pauses,
             nudges=Nudges(settings.redis_url.get_secret_value(), ground.card.id, pulse.nudge),
             intake=ground.intake,
         ),
@@ -233,4 +245,5 @@ def _card(
         queues=queues,
         types=tuple(entry.type for entry in entries),
         started_at=time.time_ns() // 1_000_000,
+        version=settings.version,
     )

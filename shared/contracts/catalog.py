@@ -27,6 +27,17 @@ class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):
     result_schema: dict[str, object] | None
 
 
+class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a slot is busy with; `since` is when the attempt began, ms since the epoch."""
+
+    tenant: str
+    job: str
+    type: str
+    queue: str
+    attempt: int
+    since: int
+
+
 class WorkerCard(msgspec.Struct, frozen=True, kw_only=True):
     """One live worker, as it announces itself; times in ms since the epoch (Redis TIME)."""
 
@@ -38,5 +49,8 @@ class WorkerCard(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     types: tuple[str, ...]
     started_at: int
+    version: str = ""  # of its build, as its operator calls it
+    draining: bool = False
+    running: tuple[RunningJob, ...] = ()
     held: dict[str, tuple[str, ...]] = {}  # by tenant, the jobs of unsettled deliveries
     seen_at: int = 0  # set by the registry

@@ -167,3 +167,31 @@ def test_the_broker_of_a_worker_publishes_nothing(bench: Bench) -> None:
     delivery = take(consumer)
     with pytest.raises(ConsumesOnlyError):
         bench.broker.enqueue(delivery._message)
+
+
+def test_what_is_given_back_while_its_queue_is_paused_goes_back_once_and_waits(
+    bench: Bench,
+) -> None:
+    consumer = bench.consumer()
+    bench.publish()
+    delivery = take(consumer)
+    bench.intake.pause({"default"})
+    delivery.settle(Answer.REQUEUE)
+    assert delivery.alive, "not before the consumer is cancelled: it would come again at once"
+    pump(consumer)
+    assert (consumer.consuming, consumer.in_order, bench.ready()) == (False, True, 1)
+
+    bench.intake.pause(())
+    again = take(consumer)
+    assert again.headers["x-delivery-count"] == 1
+    again.settle(Answer.ACK)
+    pump(consumer)
+
+
+def test_a_pause_of_another_queue_changes_nothing(bench: Bench) -> None:
+    consumer = bench.consumer()
+    bench.intake.pause({"bulk"})
+    bench.publish()
+    take(consumer).settle(Answer.ACK)
+    pump(consumer)
+    assert consumer.consuming

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pika
 import uuid_utils
@@ -29,6 +29,13 @@ ROOT = Path(__file__).parents[2]
 TENANT = "acme"
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+
+
+class Depth(NamedTuple):
+    """Messages that are ready, and consumers."""
+
+    ready: int
+    consumers: int
 
 
 class RunningWorker:
@@ -150,6 +157,12 @@ class House:
             while (body := channel.basic_get(queue)[2]) is not None:
                 jobs.add(RunJob.decode(body).job)
         return jobs
+
+    def depth(self, queue: str) -> Depth:
+        """Return how many messages are ready in a queue, and who consumes it."""
+        with self._channel() as channel:
+            told = channel.queue_declare(queue, passive=True).method
+        return Depth(ready=told.message_count, consumers=told.consumer_count)
 
     def read(self, job: str) -> JobRecord:
         record = self.store.do(Read(tenant=TENANT, job=job))

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, field
 
 from services.worker.cancelling import StopOrder
+from shared.contracts.catalog import RunningJob
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 
@@ -70,3 +71,16 @@ class Attempt:
     token: str
     sent_at: float
     mailbox: Mailbox = field(default_factory=Mailbox)
+
+
+def running_job(attempt: Attempt) -> RunningJob:
+    """Return what the worker's card says of it."""
+    job = attempt.job
+    return RunningJob(
+        tenant=job.tenant,
+        job=job.id,
+        type=job.type,
+        queue=job.queue,
+        attempt=job.attempt,
+        since=job.attempts[-1].started_at if job.attempts else job.created_at,
+    )

@@ -69,6 +69,7 @@ class Claims:
                 token=token,
                 worker=self._identity.worker,
                 lease=self._identity.lease_ms,
+                paused=self._intake.is_paused(message.options.queue),
             ),
             give_up=lambda: self.gives_up(delivery),
         )

@@ -14,11 +14,11 @@ from services.worker.attempts.watching import SlotSilentError
 from services.worker.broker import WaymarkBroker
 from services.worker.consumer import Delivery, SafeConsumer
 from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.taking_out import take_out
 from services.worker.intake.urgency import let_equals_arrive
 from services.worker.intake.voice import ConsumerVoice
 from services.worker.metrics import WorkerMetrics
 from services.worker.slots.client import SlotsUnavailable
-from shared.contracts.topology import work_queues
 from shared.runtime.pacing import pause_thread
 
 IDLE_MS: Final = 250  # how late a consumer or a slot notices that it is to stop
@@ -58,6 +58,18 @@ class Intaker(ConsumerThread):
         """Tick: there are no delayed messages here, the ladder has them."""
         self.ticked_at = time.monotonic()
         self.logger.consumes()
+        consumer = self.safe_consumer
+        if consumer is not None and consumer.paused and not consumer.consuming:
+            self._give_back_waiting()
+
+    def _give_back_waiting(self) -> None:
+        """Its queue is paused: what has not started waits in the broker, for whoever is first."""
+        for item in take_out(self.work_queue, self._brought):
+            if isinstance(item.message, Delivery):
+                item.message.settle(Answer.REQUEUE)
+
+    def _brought(self, item: _WorkQueueItem) -> bool:
+        return item.message.queue_name == self.queue_name
 
     def close(self) -> None:
         """Close the consumer; called between two connections, too."""
@@ -101,6 +113,11 @@ class SlotThread(WorkerThread):
             self.work_queue.put(_WorkQueueItem(0, message))
             self.work_queue.task_done()
             return
+        if message.consumer.paused:
+            message.settle(Answer.REQUEUE)
+            self._metrics.settled.labels(Answer.REQUEUE).inc()
+            self.work_queue.task_done()
+            return
         self.broker.emit_before("process_message", message)
         answer = self._execute(message)
         message.settle(answer)
@@ -141,7 +158,7 @@ class Crew(Worker):
         if delay or queue_name in self.consumers:
             return
         consumer = Intaker(
-            priority=self._urgency(queue_name),
+            priority=self._house_broker.urgency(queue_name),
             broker=self.broker,
             queue_name=queue_name,
             prefetch=self.queue_prefetch,
@@ -156,7 +173,7 @@ class Crew(Worker):
             executor=self._executor,
             broken=self.broken,
             metrics=self._house_broker.metrics,
-            urgency=self._urgency,
+            urgency=self._house_broker.urgency,
             broker=self.broker,
             consumers=self.consumers,
             work_queue=self.work_queue,
@@ -166,9 +183,6 @@ class Crew(Worker):
         worker.start()
         self.workers.append(worker)
 
-    def _urgency(self, amqp_queue: str) -> int:
-        return work_queues(self._house_broker.queue_behind(amqp_queue)).index(amqp_queue)
-
     @property
     def intakers(self) -> list[Intaker]:
         """The consumer threads."""
@@ -177,17 +191,18 @@ class Crew(Worker):
 
     @property
     def silent_consumers(self) -> list[str]:
-        """The AMQP queues that are not being consumed."""
+        """The AMQP queues that are not being consumed, and should."""
         return [
             thread.queue_name
             for thread in self.intakers
-            if thread.safe_consumer is None or not thread.safe_consumer.consuming
+            if thread.safe_consumer is None or not thread.safe_consumer.in_order
         ]
 
     @property
     def consuming(self) -> int:
         """How many AMQP queues are being consumed."""
-        return len(self.consumers) - len(self.silent_consumers)
+        consumers = [thread.safe_consumer for thread in self.intakers]
+        return sum(consumer is not None and consumer.consuming for consumer in consumers)
 
     @property
     def held(self) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from services.worker.heartbeat import Pulse
 from services.worker.house.nudges import Nudges
 from services.worker.house.store_watch import Pings, watch_store
 from services.worker.intake.gate import Intake
+from services.worker.intake.pauses import PauseWatch
 from shared.runtime.serving import Served
 from shared.runtime.watchdog import Watchdog
 
@@ -57,6 +58,8 @@ class Households:
     registry: Closes
     pulse: Pulse
     announcer: Announcer
+    pauses: PauseWatch
+    pause_board: Closes
     nudges: Nudges
     intake: Intake
 
@@ -90,7 +93,8 @@ class Residents:
             "heartbeat": who.pulse.run(),
             "announce": who.announcer.run(),
             "nudges": who.nudges.run(),
-            "store watch": watch_store(who.store, who.intake),
+            "store watch": watch_store(who.store, who.pauses, who.intake),
+            "pauses": who.pauses.follow(),
             "store keeping": who.keeping.follow(),
         }
         self._tasks = [
@@ -111,6 +115,7 @@ class Residents:
         await who.announcer.forget()
         await who.publisher.close()
         await who.registry.close()
+        await who.pause_board.close()
         await who.store.close()
         if self._served is not None:
             await self._served.stop()

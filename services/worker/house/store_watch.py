@@ -20,12 +20,20 @@ class Pings(Protocol):
         """Raise StoreUnavailable when it is not."""
 
 
-async def watch_store(store: Pings, intake: Intake) -> None:
+class Looks(Protocol):
+    """Something that the store knows, and that must be known before jobs are taken in."""
+
+    async def look(self) -> None:
+        """Raise StoreUnavailable when the store does not tell."""
+
+
+async def watch_store(store: Pings, pauses: Looks, intake: Intake) -> None:
     """Ask a store that failed until it answers, for ever."""
     while True:
         if intake.store_away:
             try:
                 await store.ping()
+                await pauses.look()
             except StoreUnavailable as fault:
                 log.warning("store_away", why=str(fault))
             else:

@@ -5,20 +5,23 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from services.worker.announce import Announcer
+from services.worker.announce import INTERVAL_SECONDS, Announcer
 from services.worker.attempts.unknown import TypeWatch
 from services.worker.house.store_watch import watch_store
 from services.worker.intake.gate import Intake
-from shared.contracts.catalog import CatalogEntry, WorkerCard
+from services.worker.intake.pauses import PauseWatch
+from shared.contracts.catalog import CatalogEntry, RunningJob, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from tests.eventually import eventually_async
 from tests.fakes.hands import HandClock
+from tests.fakes.pauses import FakePauses
 from tests.fakes.slots import entry
 
 CARD = WorkerCard(
     id="w1", host="h", pid=1, slots=2, busy=0, queues=("default",), types=("demo",), started_at=1
 )
 
+JOB = RunningJob(tenant="acme", job="job-1", type="demo", queue="default", attempt=2, since=7)
 HELD: dict[str, tuple[str, ...]] = {"acme": ("job-1", "job-2")}
 
 
@@ -60,7 +63,9 @@ class FakeRegistry:
 
 
 def announcer(registry: FakeRegistry, intake: Intake, types: TypeWatch) -> Announcer:
-    return Announcer(registry, CARD, [entry()], types, intake, busy=lambda: 1, held=lambda: HELD)
+    return Announcer(
+        registry, CARD, [entry()], types, intake, running=lambda: [JOB], held=lambda: HELD
+    )
 
 
 async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -> None:
@@ -74,7 +79,8 @@ async def test_a_worker_announces_itself_at_once_and_looks_who_else_is_there() -
 
     await eventually_async(announced)
     work.cancel()
-    assert registry.cards[0].busy == 1
+    assert (registry.cards[0].busy, registry.cards[0].running) == (1, (JOB,))
+    assert not registry.cards[0].draining
     assert registry.cards[0].held == HELD
     assert not types.gone("other")
     assert types.gone("orphaned"), "the catalogue alone keeps no type alive"
@@ -106,6 +112,23 @@ async def test_a_registry_that_is_away_closes_the_intake_and_is_asked_again_soon
     assert intake.store_away
 
 
+async def test_a_drain_is_announced_at_once() -> None:
+    registry, intake = FakeRegistry(), Intake()
+    types = TypeWatch(gone_after=10.0, monotonic=HandClock().monotonic)
+    work = asyncio.create_task(announcer(registry, intake, types).run())
+
+    async def announced() -> bool:
+        return bool(registry.cards)
+
+    async def told() -> bool:
+        return registry.cards[-1].draining
+
+    await eventually_async(announced)
+    intake.drain()
+    await eventually_async(told, within=INTERVAL_SECONDS / 2)
+    work.cancel()
+
+
 async def test_a_worker_that_stops_is_retired() -> None:
     registry = FakeRegistry()
     types = TypeWatch(gone_after=10.0, monotonic=HandClock().monotonic)
@@ -126,8 +149,8 @@ class Recovering:
 
 
 async def test_the_intake_opens_when_the_store_answers_again_and_is_not_asked_otherwise() -> None:
-    store, intake = Recovering(), Intake()
-    work = asyncio.create_task(watch_store(store, intake))
+    store, intake, board = Recovering(), Intake(), FakePauses("bulk")
+    work = asyncio.create_task(watch_store(store, PauseWatch(board, intake), intake))
     await asyncio.sleep(0.6)
     assert store.pings == 0
     intake.store_failed()
@@ -138,6 +161,7 @@ async def test_the_intake_opens_when_the_store_answers_again_and_is_not_asked_ot
     await eventually_async(opened)
     work.cancel()
     assert store.pings == 3
+    assert intake.is_paused("bulk"), "known before anything is taken in"
 
 
 async def test_a_drained_intake_never_opens_again() -> None:

@@ -13,7 +13,6 @@ import pika
 import structlog
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed
-from dramatiq.message import Message
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.connection import Parameters
 from pika.exceptions import AMQPError, ChannelClosedByBroker
@@ -21,6 +20,7 @@ from pika.spec import Basic, BasicProperties
 
 from services.worker.intake.declaring import declare
 from services.worker.intake.deliveries import Answer
+from services.worker.intake.delivery import Delivery
 from services.worker.intake.gate import Intake
 from services.worker.intake.long_jobs import REMEDY, LongJobs, is_timeout
 from services.worker.metrics import WorkerMetrics
@@ -49,46 +49,6 @@ class Source(Protocol):
 
     def urgency(self, amqp_queue: str) -> int:
         """Return which class of its queue it is; 0 is the most urgent."""
-
-
-class Delivery(MessageProxy):
-    """One delivered message, as Dramatiq's threads hand it on; `job` is what it says."""
-
-    def __init__(
-        self,
-        consumer: "SafeConsumer",
-        tag: int,
-        job: RunJob,
-        *,
-        headers: dict[str, Any],
-        redelivered: bool,
-    ) -> None:
-        """Describe it; `tag` means something to `consumer` alone."""
-        super().__init__(
-            Message(
-                queue_name=consumer.amqp_queue,
-                actor_name=job.type,
-                args=(),
-                kwargs={},
-                options={},
-                message_id=job.job,
-                message_timestamp=job.options.recorded_at,
-            )
-        )
-        self.consumer = consumer
-        self.tag = tag
-        self.job = job
-        self.headers = headers
-        self.redelivered = redelivered
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can still be settled; if not, it is delivered again."""
-        return self.consumer.holds(self.tag)
-
-    def settle(self, answer: Answer) -> None:
-        """Answer the broker; from any thread, once."""
-        self.consumer.settle(self, answer)
 
 
 class SafeConsumer(Consumer):

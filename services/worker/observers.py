@@ -4,7 +4,7 @@ import structlog
 from dramatiq import Middleware
 from dramatiq.broker import Broker, MessageProxy
 
-from services.worker.consumer import Delivery
+from services.worker.intake.delivery import Delivery
 from services.worker.metrics import WorkerMetrics
 
 

@@ -11,8 +11,9 @@ from pika.connection import Parameters
 from prometheus_client import CollectorRegistry
 
 from services.worker.broker import ConsumesOnlyError, WaymarkBroker
-from services.worker.consumer import Delivery, SafeConsumer
+from services.worker.consumer import SafeConsumer
 from services.worker.intake.deliveries import Answer
+from services.worker.intake.delivery import Delivery
 from services.worker.intake.gate import Intake
 from services.worker.intake.long_jobs import LongJobs
 from services.worker.metrics import WorkerMetrics

@@ -12,8 +12,9 @@ from dramatiq.worker import ConsumerThread, Worker, WorkerThread, _WorkQueueItem
 
 from services.worker.attempts.watching import SlotSilentError
 from services.worker.broker import WaymarkBroker
-from services.worker.consumer import Delivery, SafeConsumer
+from services.worker.consumer import SafeConsumer
 from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.intake.delivery import Delivery
 from services.worker.intake.taking_out import take_out
 from services.worker.intake.urgency import let_equals_arrive
 from services.worker.intake.voice import ConsumerVoice

@@ -22,6 +22,7 @@ from services.gateway.gate import Gate
 from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.herald import Herald
 from services.gateway.housekeeping.overdue import OverdueWatch
 from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.redriver import Redriver
@@ -35,9 +36,11 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
+from services.gateway.webhooks.metrics import WebhookMetrics
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import AsyncRedisStore, RedisAudit, RedisRegistry, StoreKeeping
+from shared.contracts.job import DEFAULT_RETENTION
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
@@ -78,10 +81,11 @@ def build(settings: GatewaySettings) -> ASGIApp:
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
-    *sweeping, redriving = duties
+    *sweeping, redriving, heralding = duties
     redriver = _redriver(world, redriving, metrics, letters)
+    herald = _herald(settings, world, heralding, catalogue, metrics)
     works = [catalogue.follow, pulse.follow, world.keeping.follow, redriver.redrive, audit.follow]
-    works += [duty.keep for duty in duties]
+    works += [herald.tell, *(duty.keep for duty in duties)]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -118,7 +122,7 @@ def _of_the_broker(complaint: str | None) -> str | None:
     return complaint and f"RabbitMQ is away or blocked: {complaint}"
 
 
-DUTIES: Final = ("sweeper", "archivist", "redriver")
+DUTIES: Final = ("sweeper", "archivist", "redriver", "herald")
 
 
 def _world(settings: GatewaySettings, identity: str) -> _World:
@@ -178,6 +182,22 @@ def _redriver(world: _World, duty: Duty, metrics: Metrics, letters: LetterMetric
         duty=duty,
         metrics=metrics,
         letters=letters,
+    )
+
+
+def _herald(
+    settings: GatewaySettings, world: _World, duty: Duty, catalogue: Catalogue, metrics: Metrics
+) -> Herald:
+    return Herald(
+        store=world.store,
+        publisher=world.publisher,
+        registry=world.registry,
+        catalogue=catalogue,
+        duty=duty,
+        links=Renderer(settings.base_url, settings.public_stream_url).links,
+        metrics=metrics,
+        webhooks=WebhookMetrics(metrics.registry),
+        retention=DEFAULT_RETENTION,
     )
 
 

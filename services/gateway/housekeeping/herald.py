@@ -1,0 +1,134 @@
+"""Tells the ends of jobs to those who asked: each becomes a webhook.deliver job, exactly one.
+
+The script that ended a job left an entry; it goes when the delivery is on record and in the broker.
+The delivery's id follows from job and step, and a submit of a known id changes nothing: so whoever
+dies in between, the next one comes to the same job.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from services.gateway.catalogue import Catalogue, JobType
+from services.gateway.handing_over import hand_over
+from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.sweeper import MOST_BATCHES, TENANTS_AT_ONCE, groups
+from services.gateway.metrics import Metrics
+from services.gateway.refusals import EmptyCatalogue, UnknownType
+from services.gateway.render import LinksView
+from services.gateway.webhooks.events import DELIVER, delivery
+from services.gateway.webhooks.metrics import WebhookMetrics
+from shared.contracts.callbacks import ClearCallback, DueCallback, DueCallbacks
+from shared.contracts.commands import RunJob
+from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
+from shared.contracts.lifecycle import State
+from shared.ports import AsyncJobStore, CommandPublisher, Registry
+from shared.runtime.pacing import pause
+from shared.runtime.spells import Spell
+
+PERIOD_SECONDS: Final = 0.5
+BATCH: Final = 50  # entries of one script, each with its whole record
+_MS: Final = 1000
+
+log = structlog.get_logger()
+
+
+class Herald:
+    """Does the duty while its lease is held, the broker takes messages and a worker can deliver."""
+
+    def __init__(
+        self,
+        *,
+        store: AsyncJobStore,
+        publisher: CommandPublisher,
+        registry: Registry,
+        catalogue: Catalogue,
+        duty: Duty,
+        links: Callable[[str], LinksView],
+        metrics: Metrics,
+        webhooks: WebhookMetrics,
+        retention: int,
+    ) -> None:
+        """Keep the parts it works with; `retention` (ms) of a delivery, unless its type has one."""
+        self._store = store
+        self._publisher = publisher
+        self._registry = registry
+        self._catalogue = catalogue
+        self._duty = duty
+        self._links = links
+        self._metrics = metrics
+        self._webhooks = webhooks
+        self._retention = retention
+        self._waiting = Spell("callbacks_wait", "callbacks_go_on")
+
+    async def tell(self) -> None:
+        """Look twice a second, for ever."""
+        while True:
+            if self._duty.held and self._publisher.ready:
+                await self._round()
+            await pause(PERIOD_SECONDS)
+
+    async def _round(self) -> None:
+        try:
+            await self.look()
+        except StoreUnavailable:
+            self._metrics.duty_failed("callbacks")
+            log.warning("duty_waits_for_store", duty="callbacks")
+        except Exception:
+            # The outermost loop: a mistake in one round must not end housekeeping.
+            self._metrics.duty_failed("callbacks")
+            log.exception("duty_failed", duty="callbacks")
+        else:
+            self._metrics.duty_done("callbacks")
+
+    async def look(self) -> None:
+        """Hand on what is due, of every tenant.
+
+        Raises:
+            StoreUnavailable: it does not answer; what was not cleared comes again.
+        """
+        try:
+            kind = await self._catalogue.find(DELIVER)
+        except (UnknownType, EmptyCatalogue):
+            self._webhooks.waiting()
+            self._waiting.met(why=f"no worker has announced {DELIVER}")
+            return
+        self._waiting.over()
+        for group in groups(await self._registry.tenants(), TENANTS_AT_ONCE):
+            await asyncio.gather(*(self._tell_tenant(tenant, kind) for tenant in group))
+
+    async def _tell_tenant(self, tenant: str, kind: JobType) -> None:
+        for _ in range(MOST_BATCHES):
+            if not (self._duty.held and self._publisher.ready):
+                return
+            due = await self._store.do(DueCallbacks(tenant=tenant, limit=BATCH))
+            await asyncio.gather(*(self._hand_on(callback, kind) for callback in due))
+            if len(due) < BATCH:
+                return
+
+    async def _hand_on(self, callback: DueCallback, kind: JobType) -> None:
+        job = callback.job
+        try:
+            await self._submit(callback, kind)
+        except (BrokerUnavailable, Unroutable) as fault:
+            self._webhooks.failed()
+            log.warning("callback_not_handed_on", job_id=job.id, code=fault.code)
+            return
+        cleared = ClearCallback(tenant=job.tenant, job=job.id, step=callback.step)
+        if await self._store.do(cleared):
+            self._webhooks.handed_on(delay=time.time() - callback.at / _MS)
+
+    async def _submit(self, callback: DueCallback, kind: JobType) -> None:
+        wanted = delivery(
+            callback, kind.entry, self._links(callback.job.id), retention=self._retention
+        )
+        answer = await self._store.do(wanted)
+        # A delivery that has started had its message; one that has not may have lost it with us.
+        if answer.job is not None and answer.job.state is State.QUEUED:
+            await hand_over(RunJob.of(answer.job), store=self._store, publisher=self._publisher)
+        log.debug(
+            "callback_handed_on", job_id=callback.job.id, step=callback.step, delivery=wanted.job
+        )

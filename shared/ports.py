@@ -1,9 +1,10 @@
 """What the services need of the world, as promises; `shared.adapters` keeps them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from shared.contracts.api_keys import PutVerdict, StoredKey
 from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.commands import RunJob
@@ -94,6 +95,27 @@ class PauseBoard(Protocol):
 
     async def resume(self, queue: str) -> bool:
         """Let a queue go on; False: it was not paused."""
+
+
+class KeyBook(Protocol):
+    """API keys that were made over HTTP. Every call raises StoreUnavailable as the others do."""
+
+    async def version(self) -> str:
+        """Return a mark that is another one after every change; "" for an empty book."""
+
+    async def read(self) -> tuple[str, Mapping[str, StoredKey]]:
+        """Return the version and every key by its id, both of the same moment."""
+
+    async def put(
+        self, key: StoredKey, *, version: str, forgetting: Iterable[str] = ()
+    ) -> PutVerdict:
+        """Write a key and drop others, unless the book has another version by now."""
+
+    async def used(self) -> Mapping[str, int]:
+        """Return when (ms since the epoch) each key was last used, as far as it was noted."""
+
+    async def note_used(self, used: Mapping[str, int]) -> None:
+        """Note when keys were last used."""
 
 
 class CommandPublisher(Protocol):

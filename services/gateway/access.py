@@ -22,9 +22,9 @@ class TokenDesk:
     secret: str
     stream_url: str
 
-    def for_job(self, tenant: str, job: str) -> AccessView:
+    def for_job(self, tenant: str, job: str, *, key: str) -> AccessView:
         """Return the token that comes with a submit: this job alone, 15 minutes."""
-        return self.issue(tenant, jobs=frozenset({job}), ttl_seconds=SUBMIT_TTL_SECONDS)
+        return self.issue(tenant, jobs=frozenset({job}), ttl_seconds=SUBMIT_TTL_SECONDS, key=key)
 
     def issue(
         self,
@@ -32,10 +32,11 @@ class TokenDesk:
         *,
         jobs: frozenset[str],
         ttl_seconds: int,
+        key: str,
         feed: bool = False,
         cancel: bool = False,
     ) -> AccessView:
-        """Return a token for these jobs, or for the whole tenant."""
+        """Return a token for these jobs, or for the whole tenant; it falls with its `key`."""
         now = int(time.time())
         grant = Grant(
             tenant=tenant,
@@ -44,6 +45,7 @@ class TokenDesk:
             feed=feed,
             cancel=cancel,
             id=uuid_utils.uuid4().hex,
+            key=key,
         )
         return AccessView(
             token=mint(grant, secret=self.secret, now=now),

@@ -18,6 +18,7 @@ from services.gateway.routes import (
     dead_letters,
     docs,
     jobs,
+    keys,
     probes,
     tokens,
     types,
@@ -93,6 +94,7 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     campaigns.add_routes(app, parts)
     tokens.add_routes(app, parts)
     audit.add_routes(app, parts)
+    keys.add_routes(app, parts)
     types.add_routes(app, parts)
     webhooks.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)

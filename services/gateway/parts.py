@@ -6,6 +6,7 @@ from services.gateway.access import TokenDesk
 from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.gate import Gate
+from services.gateway.keys.office import KeyOffice
 from services.gateway.metrics import Metrics
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
@@ -36,6 +37,7 @@ class Parts:
     redriving: Redriving
     audit: AuditTrail
     audit_log: AuditLog
+    keys: KeyOffice
     catalogue: Catalogue
     renderer: Renderer
     desk: TokenDesk

@@ -67,6 +67,24 @@ class Unauthenticated(Refusal):
     code = "unauthenticated"
 
 
+class UnknownKey(Unauthenticated):
+    """This API key is not known."""
+
+    def __init__(self, id_: str) -> None:
+        """Keep which id it bears."""
+        super().__init__()
+        self.id = id_
+
+
+class KeyOver(Unauthenticated):
+    """This API key is not valid any more."""
+
+    def __init__(self, detail: str, *, why: str) -> None:
+        """Keep why, in a word: expired, revoked or rotated."""
+        super().__init__(detail)
+        self.why = why
+
+
 class Forbidden(Refusal):
     """This key or token does not allow that."""
 
@@ -133,6 +151,36 @@ class TooManyCampaigns(Refusal):
 
     code = "too-many-campaigns"
     retryable = True
+
+
+class KeyNotFound(Refusal):
+    """There is no such API key."""
+
+    code = "key-not-found"
+
+
+class KeyInFile(Refusal):
+    """This API key stands in WAYMARK_KEYS_FILE: change it there."""
+
+    code = "key-in-file"
+
+
+class KeyNotActive(Refusal):
+    """This API key is over: make a new one."""
+
+    code = "key-not-active"
+
+
+class TooManySecrets(Refusal):
+    """Too many secrets of this key are valid: wait for an overlap to end, or use overlap 0."""
+
+    code = "too-many-secrets"
+
+
+class TooManyKeys(Refusal):
+    """There are as many API keys as fit: revoke some; they go 30 days after."""
+
+    code = "too-many-keys"
 
 
 class InFlight(Refusal):

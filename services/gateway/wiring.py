@@ -27,7 +27,9 @@ from services.gateway.housekeeping.overdue import OverdueWatch
 from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
-from services.gateway.keyring import KeyRing
+from services.gateway.keys.file import KeysFile
+from services.gateway.keys.office import KeyOffice
+from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.redrive import Redriving
@@ -39,7 +41,13 @@ from services.gateway.webhooks.desk import WebhookDesk
 from services.gateway.webhooks.metrics import WebhookMetrics
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
-from shared.adapters.store_redis import AsyncRedisStore, RedisAudit, RedisRegistry, StoreKeeping
+from shared.adapters.store_redis import (
+    AsyncRedisStore,
+    RedisAudit,
+    RedisKeyBook,
+    RedisRegistry,
+    StoreKeeping,
+)
 from shared.contracts.job import DEFAULT_RETENTION
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
@@ -62,6 +70,7 @@ class _World:
     keeping: StoreKeeping
     registry: RedisRegistry
     audit: RedisAudit
+    key_book: RedisKeyBook
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
     depths: QueueDepths
@@ -75,7 +84,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
     world = _world(settings, identity)
     metrics = Metrics()
     letters = LetterMetrics(metrics.registry)
-    ring = KeyRing(settings.keys_file)
+    ring = KeyRing(KeysFile(settings.keys_file), world.key_book, now_ms=_now_ms)
     catalogue = Catalogue(registry=world.registry)
     audit = AuditTrail(world.audit, registry=metrics.registry, now_ms=_now_ms)
     pulse = StorePulse(world.store.ping)
@@ -84,8 +93,8 @@ def build(settings: GatewaySettings) -> ASGIApp:
     *sweeping, redriving, heralding = duties
     redriver = _redriver(world, redriving, metrics, letters)
     herald = _herald(settings, world, heralding, catalogue, metrics)
-    works = [catalogue.follow, pulse.follow, world.keeping.follow, redriver.redrive, audit.follow]
-    works += [herald.tell, *(duty.keep for duty in duties)]
+    works = [catalogue.follow, pulse.follow, world.keeping.follow, audit.follow, ring.follow]
+    works += [redriver.redrive, herald.tell, *(duty.keep for duty in duties)]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -135,6 +144,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         keeping=StoreKeeping(store.keeping),
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
         audit=RedisAudit(redis_url, deadline=STORE_SECONDS),
+        key_book=RedisKeyBook(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
@@ -214,7 +224,7 @@ def _parts(
     secret = settings.token_secret.get_secret_value()
     stream_url = settings.public_stream_url
     return Parts(
-        gate=Gate(ring=ring, token_secret=secret),
+        gate=Gate(ring=ring, token_secret=secret, now_ms=_now_ms),
         store=world.store,
         submission=Submission(
             store=world.store,
@@ -227,6 +237,7 @@ def _parts(
         waiting=Waiting(switchboard=world.switchboard, store=world.store),
         audit=audit,
         audit_log=world.audit,
+        keys=KeyOffice(world.key_book, ring, now_ms=_now_ms),
         catalogue=catalogue,
         renderer=Renderer(settings.base_url, stream_url),
         desk=TokenDesk(secret, stream_url),
@@ -250,6 +261,7 @@ async def _running(
         house.push_async_callback(world.store.close)
         house.push_async_callback(world.registry.close)
         house.push_async_callback(world.audit.close)
+        house.push_async_callback(world.key_book.close)
         await world.publisher.start()
         house.push_async_callback(world.publisher.close)
         await world.feed.start()

@@ -68,3 +68,9 @@ class ExpiredToken(InvalidToken):
 
     code = "token-expired"
     retryable = True
+
+
+class RevokedToken(InvalidToken):
+    """The API key that this token was minted with was revoked."""
+
+    code = "token-revoked"

@@ -18,7 +18,10 @@ _ALGORITHM: Final = "HS256"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token allows, within `tenant`; `expires_at` in seconds since the epoch."""
+    """What a token allows, within `tenant`; `expires_at` in seconds since the epoch.
+
+    `key`: the id of the API key it was minted with; when that is revoked, so is the token.
+    """
 
     tenant: str
     jobs: frozenset[str]
@@ -26,6 +29,7 @@ class Grant:
     feed: bool = False
     cancel: bool = False
     id: str = ""
+    key: str = ""
 
     def allows(self, job: str) -> bool:
         """Whether this job may be watched and read."""
@@ -44,6 +48,7 @@ def mint(grant: Grant, *, secret: str, now: int) -> str:
         "jobs": sorted(grant.jobs),
         "feed": grant.feed,
         "cancel": grant.cancel,
+        "key": grant.key,
     }
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
@@ -76,6 +81,7 @@ def verify(token: str, *, secret: str, now: int) -> Grant:
             feed=claims.get("feed") is True,
             cancel=claims.get("cancel") is True,
             id=str(claims.get("jti", "")),
+            key=str(claims.get("key", "")),
         )
     except (jwt.PyJWTError, TypeError, ValueError) as fault:
         raise InvalidToken from fault

@@ -16,7 +16,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _QUIET: Final = {"pika": logging.CRITICAL, "dramatiq": logging.WARNING}
 _SECRETS: Final = (
     (re.compile(r"(://[^:/@\s\"']*:)[^@/\s\"']+@"), r"\1***@"),
-    (re.compile(r"\b(wm_[A-Za-z0-9]+_)[A-Za-z0-9_-]+"), r"\1***"),
+    (re.compile(r"\b(wm_[A-Za-z0-9-]+_)[A-Za-z0-9_-]+"), r"\1***"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
 )
 

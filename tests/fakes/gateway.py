@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
-from services.gateway.keyring import KeyRing
+from services.gateway.keys.file import KeysFile
+from services.gateway.keys.office import KeyOffice
+from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.redrive import Redriving
@@ -27,6 +30,7 @@ from shared.runtime.settings import WebhookSettings
 from shared.stream.switchboard import Switchboard
 from tests.fakes.audit import FakeAudit
 from tests.fakes.feed import FakeFeed
+from tests.fakes.key_book import FakeKeyBook
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.registry import FakeRegistry, a_worker, an_entry
 from tests.fakes.store import AsyncFakeStore, FakeStore
@@ -81,8 +85,10 @@ class FakeGateway:
         self.feed = FakeFeed()
         self.switchboard = Switchboard(store, self.feed)
         self.audit = FakeAudit()
+        self.key_book = FakeKeyBook()
+        self.ring = KeyRing(KeysFile(keys), self.key_book, now_ms=_now_ms)
         parts = Parts(
-            gate=Gate(ring=KeyRing(keys), token_secret=TOKEN_SECRET),
+            gate=Gate(ring=self.ring, token_secret=TOKEN_SECRET, now_ms=_now_ms),
             store=store,
             submission=Submission(
                 store=store,
@@ -101,6 +107,7 @@ class FakeGateway:
                 self.audit, registry=self.metrics.registry, now_ms=lambda: self.store.now
             ),
             audit_log=self.audit,
+            keys=KeyOffice(self.key_book, self.ring, now_ms=_now_ms),
             catalogue=catalogue,
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),
@@ -162,3 +169,7 @@ def _spelled(headers: dict[str, str]) -> dict[str, str]:
 
 def _never() -> Any:
     raise AssertionError("without a server there is no lifespan")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

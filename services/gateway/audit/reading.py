@@ -1,14 +1,12 @@
 """GET /v1/audit: what one may ask, and the pages that answer it."""
 
-import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.refusals import BadCursor, Fault, Invalid
+from services.gateway.requests.cursors import LONGEST_CURSOR, read_place, write_place
 from services.gateway.requests.fields import Fields, a_text, a_whole_number, pointer
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 from services.gateway.times import rfc3339
@@ -18,7 +16,7 @@ from shared.ports import AuditLog
 LONGEST_WORD: Final = 128  # characters
 LOOK_AT: Final = 1_000  # entries at once, when a filter leaves some out
 MOST_LOOKS: Final = 20  # for one page; then it ends short
-_CHECK_BYTES: Final = 4
+_LIST: Final = "audit"
 _PLACE: Final = re.compile(r"\d{1,20}-\d{1,20}", re.ASCII)
 
 
@@ -74,7 +72,7 @@ def parse_audit_query(query: Mapping[str, str], *, tenant: str | None) -> AuditQ
         by=fields.optional("by", word),
         target=fields.optional("target", word),
     )
-    cursor = fields.optional("cursor", a_text(longest=200))
+    cursor = fields.optional("cursor", a_text(longest=LONGEST_CURSOR))
     most = fields.optional("limit", a_whole_number(1, MAX_LIMIT))
     try:
         fields.finish()
@@ -122,23 +120,11 @@ def entry_view(entry: AuditEntry) -> dict[str, object]:
 
 def write_audit_cursor(place: str, query: AuditQuery) -> str:
     """Return the cursor for the page after `place`."""
-    data = _check(place, query.tenant, query.filter) + place.encode()
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    return write_place(place, of=(_LIST, query.tenant, query.filter))
 
 
 def _read_cursor(cursor: str, tenant: str | None, wanted: AuditFilter) -> str:
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        data = base64.b64decode(padded, altchars=b"-_", validate=True)
-        place = data[_CHECK_BYTES:].decode("ascii")
-    except (UnicodeError, binascii.Error) as fault:
-        raise BadCursor from fault
-    check = _check(place, tenant, wanted)
-    if data[:_CHECK_BYTES] != check or not _PLACE.fullmatch(place):
+    place = read_place(cursor, of=(_LIST, tenant, wanted))
+    if not _PLACE.fullmatch(place):
         raise BadCursor
     return place
-
-
-def _check(place: str, tenant: str | None, wanted: AuditFilter) -> bytes:
-    # Not a secret: it tells a cursor of this list from anything else.
-    return hashlib.sha256(repr((place, tenant, wanted)).encode()).digest()[:_CHECK_BYTES]

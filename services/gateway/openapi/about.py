@@ -33,6 +33,7 @@ TAGS: Final = {
     "jobs": "Submit, follow, list, cancel.",
     "dead-letters": "What failed for good, and the two ways out: for operators.",
     "tokens": "What a browser may be given.",
+    "keys": "API keys, made and taken back: for platform keys.",
     "audit": "What operators did, by whom and why.",
     "webhooks": "What is told to servers of yours, signed, and how they verify it.",
     "types": "What can be run: the job types that workers have announced.",

@@ -13,7 +13,7 @@ Extra = dict[str, Any]
 
 EVERY_CALL: Final = (
     *("bad-request", "bad-header", "tenant-required"),
-    *("unauthenticated", "invalid-token", "token-expired", "forbidden"),
+    *("unauthenticated", "invalid-token", "token-expired", "token-revoked", "forbidden"),
     *("headers-too-large", "internal", "overloaded", "store-unavailable"),
 )
 A_BODY: Final = (
@@ -26,6 +26,7 @@ IN_PATH: Final = {
     "job": "job-not-found",
     "type": "type-not-found",
     "campaign": "campaign-not-found",
+    "key": "key-not-found",
 }
 """By the name of the path's parameter."""
 
@@ -95,7 +96,9 @@ def _example(code: str) -> object:
 
 
 def _words() -> Mapping[str, str]:
-    own = {kind.code: (kind.__doc__ or "").partition("\n")[0] for kind in _kinds(WaymarkError)}
+    own: dict[str, str] = {}
+    for kind in _kinds(WaymarkError):  # of classes with one code the first says what it means
+        own.setdefault(kind.code, (kind.__doc__ or "").partition("\n")[0])
     return own | _WITHOUT_CLASS
 
 

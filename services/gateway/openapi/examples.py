@@ -9,8 +9,10 @@ import msgspec
 from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.dead_letters.views import campaign_view, outlook_view
+from services.gateway.keys.listing import stored_view
 from services.gateway.render import AccessView, Renderer
 from services.gateway.webhooks.desk import WebhookSecret
+from shared.contracts.api_keys import KeySecret, StoredKey
 from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import Limits
 from shared.contracts.dead_letters import Action, Campaign, CampaignState, LetterFilter
@@ -43,6 +45,9 @@ def by_schema() -> dict[str, Any]:
         "Campaign": campaign,
         "CampaignPage": _page(campaign),
         "CampaignOutlook": _plain(outlook),
+        "ApiKey": _API_KEY,
+        "NewApiKey": _API_KEY | {"key": "wm_7Hq2Lw9ZbT4x_…"},
+        "ApiKeyPage": _page(_API_KEY),
         "AuditPage": _page(entry_view(_cancelled())),
         "WebhookSecret": _plain(WebhookSecret(secret="whsec_c2VjcmV0", previous=())),  # noqa: S106 - no secret
         "JobType": _JOB_TYPE,
@@ -50,6 +55,19 @@ def by_schema() -> dict[str, Any]:
     }
 
 
+_API_KEY: Final = stored_view(
+    StoredKey(
+        id="7Hq2Lw9ZbT4x",
+        tenant="acme",
+        scopes=("read", "submit"),
+        name="billing",
+        secrets=(KeySecret(sha256="0" * 64),),
+        created_at=_MORNING,
+        created_by="key:Qk83mVbn1sYe",
+    ),
+    now=_MORNING,
+    used={"7Hq2Lw9ZbT4x": _MORNING + 60_000},
+)
 _LIMITS: Final = Limits(
     soft_time_limit_seconds=3300.0,
     time_limit_seconds=3600.0,

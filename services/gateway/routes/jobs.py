@@ -161,7 +161,7 @@ async def _accepted(
     view = parts.renderer.accepted(
         job,
         operator=Scope.OPERATE in caller.scopes,
-        access=parts.desk.for_job(job.tenant, job.id),
+        access=parts.desk.for_job(job.tenant, job.id, key=caller.key),
     )
     headers = {"location": view.links.self}
     if accepted.replayed:

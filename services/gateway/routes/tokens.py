@@ -30,5 +30,6 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
             feed=wanted.feed,
             cancel=wanted.cancel,
             ttl_seconds=wanted.ttl_seconds,
+            key=caller.key,
         )
         return respond_json(access, status=201)

@@ -3,6 +3,7 @@
 from shared.adapters.store_redis.aio import AsyncRedisStore
 from shared.adapters.store_redis.audit import RedisAudit
 from shared.adapters.store_redis.keeping import StoreKeeping
+from shared.adapters.store_redis.key_book import RedisKeyBook
 from shared.adapters.store_redis.pauses import RedisPauses
 from shared.adapters.store_redis.registry import RedisRegistry
 from shared.adapters.store_redis.sync import RedisStore
@@ -10,6 +11,7 @@ from shared.adapters.store_redis.sync import RedisStore
 __all__ = [
     "AsyncRedisStore",
     "RedisAudit",
+    "RedisKeyBook",
     "RedisPauses",
     "RedisRegistry",
     "RedisStore",

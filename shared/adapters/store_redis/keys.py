@@ -7,6 +7,8 @@ CATALOG: Final = "wm:catalog"
 WORKERS: Final = "wm:workers"
 PAUSED: Final = "wm:paused"
 AUDIT: Final = "wm:audit"
+KEYS: Final = "wm:keys"
+KEYS_USED: Final = "wm:keys:used"
 
 
 def prefix(tenant: str) -> str:

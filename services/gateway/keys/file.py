@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from services.gateway.credentials import PLATFORM, ApiKey, Scope, is_tenant
+from services.gateway.credentials import PLATFORM, ApiKey, Scope, Secret, is_tenant
+from services.gateway.times import parse_rfc3339
 
 LOOK_SECONDS: Final = 0.5  # how often the file is looked at, at most
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)  # no "_": it ends the id
@@ -22,7 +23,7 @@ class UnusableKeys(ValueError):
     """The keys file is not what it should be."""
 
 
-class KeyRing:
+class KeysFile:
     """The keys by id. A file that cannot be read leaves the keys as they were."""
 
     def __init__(self, path: Path | None) -> None:
@@ -35,10 +36,8 @@ class KeyRing:
 
     @property
     def complaint(self) -> str | None:
-        """What is wrong with the keys, in words, or None."""
+        """What is wrong with the file, in words, or None."""
         self.keys()
-        if self._complaint is None and not self._keys:
-            return "no API key is known: set WAYMARK_KEYS_FILE"
         return self._complaint
 
     def keys(self) -> Mapping[str, ApiKey]:
@@ -66,7 +65,9 @@ class KeyRing:
 
 
 def parse_keys(text: str) -> Mapping[str, ApiKey]:
-    """Return the keys of a keys file: a JSON list of `{id, secret_sha256, tenant, scopes, name}`.
+    """Return the keys of a keys file.
+
+    A JSON list of `{id, secret_sha256, tenant, scopes, name?, expires_at?}`.
 
     Raises:
         ValueError: it is not that (UnusableKeys), or not JSON.
@@ -84,15 +85,23 @@ def _parse_key(entry: object) -> ApiKey:
     try:
         key = ApiKey(
             id=str(entry["id"]),
-            secret_sha256=str(entry["secret_sha256"]).lower(),
+            secrets=(Secret(str(entry["secret_sha256"]).lower()),),
             tenant=str(entry["tenant"]),
             scopes=frozenset(Scope(scope) for scope in entry["scopes"]),
             name=str(entry.get("name", "")),
+            expires_at=_moment(entry.get("expires_at")),
         )
     except (KeyError, TypeError) as fault:
         raise UnusableKeys("a key lacks a field") from fault
-    if not _ID.fullmatch(key.id) or not _SHA256.fullmatch(key.secret_sha256):
+    if not _ID.fullmatch(key.id) or not _SHA256.fullmatch(key.secrets[0].sha256):
         raise UnusableKeys("a key has a malformed id or hash")
     if key.tenant != PLATFORM and not is_tenant(key.tenant):
         raise UnusableKeys("a key has a malformed tenant")
     return key
+
+
+def _moment(value: object) -> int | None:
+    moment = parse_rfc3339(str(value)) if value is not None else None
+    if value is not None and moment is None:
+        raise UnusableKeys("a key has an expires_at that is no RFC 3339 time")
+    return moment

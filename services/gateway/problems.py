@@ -39,6 +39,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "key-not-active": HTTPStatus.CONFLICT,
     "too-many-secrets": HTTPStatus.CONFLICT,
     "too-many-keys": HTTPStatus.CONFLICT,
+    "unique-key-taken": HTTPStatus.CONFLICT,
     "idempotency-in-flight": HTTPStatus.CONFLICT,
     "body-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "payload-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -49,6 +50,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "unknown-queue": HTTPStatus.UNPROCESSABLE_ENTITY,
     "idempotency-key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "headers-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,  # by shared/runtime/front.py
+    "quota-exceeded": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "catalogue-empty": HTTPStatus.SERVICE_UNAVAILABLE,
     "temporarily-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

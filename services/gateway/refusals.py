@@ -233,6 +233,20 @@ class KeyReused(Refusal):
     code = "idempotency-key-reused"
 
 
+class UniqueKeyTaken(Refusal):
+    """Another job that has not ended has this unique_key: wait for its end, or cancel it."""
+
+    code = "unique-key-taken"
+
+
+class QuotaExceeded(Refusal):
+    """The tenant has as many live jobs as it may: try again when some have ended."""
+
+    code = "quota-exceeded"
+    retryable = True
+    retry_after: ClassVar[int | None] = 10
+
+
 class EmptyCatalogue(Refusal):
     """No worker has announced a job type yet: try again in a moment."""
 

@@ -79,6 +79,7 @@ class JobView(msgspec.Struct):
     error: msgspec.Raw
     progress: msgspec.Raw
     labels: dict[str, str]
+    unique_key: str | None
     created_at: str
     run_at: str | None
     started_at: str | None
@@ -96,9 +97,10 @@ class JobView(msgspec.Struct):
 
 
 class AcceptedView(JobView):
-    """The same with the browser token of a submit."""
+    """The same with the browser token of a submit; `deduplicated`: another request's job."""
 
     access: AccessView
+    deduplicated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,12 @@ class Renderer:
         """Return the view of a record; `operator` sees the full errors."""
         return JobView(**self._members(record, operator=operator))
 
-    def accepted(self, record: JobRecord, *, operator: bool, access: AccessView) -> AcceptedView:
+    def accepted(
+        self, record: JobRecord, *, operator: bool, access: AccessView, deduplicated: bool = False
+    ) -> AcceptedView:
         """Return the view of a job just submitted."""
-        return AcceptedView(**self._members(record, operator=operator), access=access)
+        members = self._members(record, operator=operator)
+        return AcceptedView(**members, access=access, deduplicated=deduplicated)
 
     def _members(self, record: JobRecord, *, operator: bool) -> dict[str, Any]:
         return {
@@ -148,6 +153,7 @@ class Renderer:
             "error": _raw(record.error if operator else record.public_error),
             "progress": _raw(record.progress),
             "labels": record.labels,
+            "unique_key": record.unique_key,
             "created_at": rfc3339(record.created_at),
             "run_at": maybe_rfc3339(record.run_at),
             "started_at": maybe_rfc3339(record.started_at),

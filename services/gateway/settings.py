@@ -27,6 +27,11 @@ class GatewaySettings(CommonSettings, WebhookSettings):
         default=60.0, gt=0
     )  # until a message counts as lost; under 10 some wrongly
 
+    retention_seconds: float = Field(
+        default=7 * 24 * 3600, ge=1
+    )  # an ended job is kept so long, unless its type says otherwise
+    max_live_jobs: int = Field(default=1_000_000, ge=0)  # of one tenant; 0: no limit
+
     body_limit: int = Field(default=1024 * 1024, ge=1024)  # bytes; above it 413
     payload_limit: int = Field(default=256 * 1024, ge=64)  # bytes; above it 413
     max_labels: int = Field(default=16, ge=0)  # of one job

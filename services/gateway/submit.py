@@ -12,16 +12,19 @@ from dataclasses import dataclass, replace
 import structlog
 import uuid_utils
 
-from services.gateway.catalogue import Catalogue, JobType, payload_faults
+from services.gateway.catalogue import Catalogue, payload_faults
 from services.gateway.credentials import Caller
 from services.gateway.metrics import Metrics
+from services.gateway.planning import USUAL_TERMS, Terms, operation_for
 from services.gateway.refusals import (
     EmptyCatalogue,
     Fault,
     InFlight,
     Invalid,
     KeyReused,
+    QuotaExceeded,
     Unavailable,
+    UniqueKeyTaken,
     UnknownType,
 )
 from services.gateway.requests.jobs import TYPE, JobRequest
@@ -32,19 +35,30 @@ from shared.contracts.idempotency import Recall, Unmark
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Cancel, Confirm, IdempotencyKey, Submit
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime.pacing import full_jitter, pause
 from shared.runtime.spells import Histories, Spell
 
 BUDGET_SECONDS = 2.7  # an outage is answered within 3 s
+FIRST_PAUSE_SECONDS = 0.01  # p95 of a confirm is 10 ms
+LONGEST_PAUSE_SECONDS = 0.25
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job that is safe; `replayed`: its Idempotency-Key was known."""
+    """A job that is safe. `replayed`: its Idempotency-Key was known; `deduplicated`: another's."""
 
     job: JobRecord
     replayed: bool
+    deduplicated: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """How it is counted."""
+        if self.deduplicated:
+            return "deduplicated"
+        return "replayed" if self.replayed else "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,7 @@ class Submission:
         catalogue: Catalogue,
         metrics: Metrics,
         evicting: Callable[[], str | None] = lambda: None,
+        terms: Terms = USUAL_TERMS,
     ) -> None:
         """Keep the parts it works with; `evicting` says why the store would forget a job."""
         self._store = store
@@ -73,6 +88,7 @@ class Submission:
         self._catalogue = catalogue
         self._metrics = metrics
         self._evicting = evicting
+        self._terms = terms
         self._refusing = Spell("submits_refused", "submits_accepted_again", calm_seconds=2.0)
         self._histories = Histories()
 
@@ -96,7 +112,7 @@ class Submission:
         if (complaint := self._evicting()) is not None:
             self._metrics.submitted(request.queue or job_type.entry.queue, "unavailable")
             raise Unavailable(f"A job accepted now might be forgotten. {complaint}")
-        return _operation(request, payload, job_type, caller, traceparent)
+        return operation_for(request, payload, job_type, caller, traceparent, terms=self._terms)
 
     async def also_wrong(self, body: object) -> Sequence[Fault]:
         """Return what the catalogue has against a body whose other members are at fault already."""
@@ -115,6 +131,7 @@ class Submission:
             Unavailable: within 3 s. `job_id` in it: the record exists, and the same key publishes
                 the same job again; `withdrawn`: it was called off.
             InFlight, KeyReused: what the Idempotency-Key is bound to.
+            UniqueKeyTaken, QuotaExceeded: no job was made.
         """
         started = time.monotonic()
         deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
@@ -124,12 +141,15 @@ class Submission:
             self._metrics.submitted(operation.queue, "unavailable")
             self._refusing.met(why=_why(fault), answer=503)
             raise
-        except (InFlight, KeyReused):
+        except (InFlight, KeyReused, UniqueKeyTaken):
             self._metrics.submitted(operation.queue, "conflict")
+            raise
+        except QuotaExceeded:
+            self._metrics.submitted(operation.queue, "over_quota")
             raise
         self._refusing.over()
         self._histories.note(accepted.job.tenant, accepted.job.epoch)
-        self._metrics.submitted(operation.queue, "replayed" if accepted.replayed else "accepted")
+        self._metrics.submitted(operation.queue, accepted.outcome)
         self._metrics.submit_took(operation.queue, time.monotonic() - started)
         return accepted
 
@@ -153,13 +173,31 @@ class Submission:
     async def _accept(self, operation: Submit, deadline: float) -> Accepted:
         try:
             async with asyncio.timeout_at(deadline):
-                answer = await self._store.do(operation)
+                answer = await self._ask(operation)
         except TimeoutError as late:
             raise Unavailable from late
+        if answer.verdict is SubmitVerdict.OVER_QUOTA:
+            raise QuotaExceeded(
+                f"The tenant has {operation.quota} live jobs, the most it may: wait for some to"
+                " end, or cancel them.",
+                extra={"max_live_jobs": operation.quota},
+            )
         return await self._make_safe(answer, _Asked(operation.job, operation.key), deadline)
+
+    async def _ask(self, operation: Submit) -> Submitted:
+        """Submit. A duplicate is answered when it is safe: whoever submitted it is at it."""
+        answer = await self._store.do(operation)
+        tries = 0
+        while answer.owed:
+            await pause(full_jitter(tries, base=FIRST_PAUSE_SECONDS, cap=LONGEST_PAUSE_SECONDS))
+            tries += 1
+            answer = await self._store.do(operation)
+        return answer
 
     async def _make_safe(self, answer: Submitted, asked: _Asked, deadline: float) -> Accepted:
         job = _job(answer)
+        if answer.verdict is SubmitVerdict.DUPLICATE:
+            return Accepted(job, replayed=False, deduplicated=True)
         if answer.verdict is SubmitVerdict.REPLAYED:
             return Accepted(job, replayed=True)
         try:
@@ -233,28 +271,8 @@ def _why(fault: BaseException) -> str:
 def _job(answer: Submitted) -> JobRecord:
     if answer.verdict is SubmitVerdict.IN_FLIGHT:
         raise InFlight
+    if answer.verdict is SubmitVerdict.TAKEN:
+        raise UniqueKeyTaken(extra={"job_id": answer.holder})
     if answer.verdict is SubmitVerdict.MISMATCH or answer.job is None:
         raise KeyReused
     return answer.job
-
-
-def _operation(
-    request: JobRequest, payload: str, job_type: JobType, caller: Caller, traceparent: str | None
-) -> Submit:
-    entry = job_type.entry
-    return Submit(
-        tenant=caller.tenant,
-        job=str(uuid_utils.uuid7()),
-        type=entry.type,
-        type_version=entry.version,
-        queue=request.queue or entry.queue,
-        priority=request.priority,
-        payload=payload,
-        max_attempts=request.max_attempts or entry.limits.retries + 1,
-        labels=request.labels,
-        submitted_by=caller.name,
-        delay=request.delay,
-        run_at=request.run_at,
-        expires_at=request.expires_at,
-        traceparent=traceparent,
-    )

@@ -32,6 +32,7 @@ from services.gateway.keys.office import KeyOffice
 from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
+from services.gateway.planning import Terms
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
@@ -232,6 +233,10 @@ def _parts(
             catalogue=catalogue,
             metrics=metrics,
             evicting=lambda: world.keeping.evicting,
+            terms=Terms(
+                retention=round(settings.retention_seconds * 1000),
+                max_live_jobs=settings.max_live_jobs or None,
+            ),
         ),
         redriving=Redriving(store=world.store, publisher=world.publisher, metrics=letters),
         waiting=Waiting(switchboard=world.switchboard, store=world.store),

@@ -12,6 +12,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     min_backoff_seconds: float
     max_backoff_seconds: float
     max_rss_bytes: int | None = None
+    retention_seconds: float | None = None  # of an ended job; None: as the gateway is told
 
 
 class CatalogEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from services.gateway.keys.office import KeyOffice
 from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
+from services.gateway.planning import USUAL_TERMS, Terms
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
@@ -70,6 +71,7 @@ class FakeGateway:
         *entries: CatalogEntry,
         origins: tuple[str, ...] = (),
         webhooks: dict[str, str] | None = None,
+        terms: Terms = USUAL_TERMS,
     ) -> None:
         keys = folder / "keys.json"
         keys.write_text(json.dumps(KEYS))
@@ -96,6 +98,7 @@ class FakeGateway:
                 catalogue=catalogue,
                 metrics=self.metrics,
                 evicting=lambda: self.evicting,
+                terms=terms,
             ),
             redriving=Redriving(
                 store=store,

@@ -63,6 +63,7 @@ def an_entry(
     version: int = 1,
     queue: str = "default",
     schema: dict[str, object] | None = None,
+    retention: float | None = None,
 ) -> CatalogEntry:
     """Return a job type that takes `{steps: integer ≥ 1}` and four attempts."""
     return CatalogEntry(
@@ -77,6 +78,7 @@ def an_entry(
             retries=3,
             min_backoff_seconds=1,
             max_backoff_seconds=10,
+            retention_seconds=retention,
         ),
         payload_schema=schema
         or {

@@ -68,7 +68,8 @@ SUBMIT: Final = operation(
     (
         200,
         answer(
-            "It has ended within the time that the client preferred to wait.",
+            "It has ended within the time that the client preferred to wait, or it is the job"
+            " that has the unique_key already (deduplicated).",
             "AcceptedJob",
             *_SUBMITTED,
             links=_FOLLOWING,
@@ -83,6 +84,7 @@ SUBMIT: Final = operation(
     errors=(
         *("unknown-type", "payload-too-large"),
         *("idempotency-in-flight", "idempotency-key-reused"),
+        *("unique-key-taken", "quota-exceeded"),
         *("catalogue-empty", "temporarily-unavailable"),
     ),
 )

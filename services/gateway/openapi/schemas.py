@@ -8,6 +8,7 @@ from services.gateway.problems import STATUS
 from services.gateway.requests.jobs import (
     DEFAULT_PRIORITY,
     LABEL,
+    LONGEST_UNIQUE_KEY,
     MAX_ATTEMPTS,
     MAX_DELAY_SECONDS,
     MAX_LABEL_VALUE,
@@ -15,7 +16,7 @@ from services.gateway.requests.jobs import (
     QUEUE,
     TYPE,
 )
-from shared.contracts.job import DeadLetterReason, Outcome
+from shared.contracts.job import DeadLetterReason, OnConflict, Outcome
 from shared.contracts.lifecycle import State
 
 Schema = dict[str, Any]
@@ -40,7 +41,7 @@ def named(*, max_token_jobs: int) -> dict[str, Schema]:
     return {
         "JobRequest": _job_request(),
         "Job": _object(job),
-        "AcceptedJob": _object({**job, "access": _ref("Access")}),
+        "AcceptedJob": _object({**job, "access": _ref("Access"), "deduplicated": _FLAG}),
         "JobPage": _object(
             {
                 "data": {"type": "array", "items": _ref("Job")},
@@ -83,6 +84,17 @@ def _job_request() -> Schema:
                 "type": ["integer", "null"],
                 "minimum": 1,
                 "maximum": MAX_ATTEMPTS,
+            },
+            "unique_key": {
+                "type": ["string", "null"],
+                "minLength": 1,
+                "maxLength": LONGEST_UNIQUE_KEY,
+                "description": "No other job of the tenant that has not ended has it.",
+            },
+            "on_conflict": {
+                "enum": [*OnConflict, None],
+                "default": OnConflict.RETURN.value,
+                "description": "Where the unique_key is taken: the job that has it, or 409.",
             },
         },
         "type",
@@ -134,6 +146,7 @@ def _job() -> dict[str, Schema]:
             },
         },
         "labels": _LABELS,
+        "unique_key": {"type": ["string", "null"]},
         "created_at": _TIME,
         "run_at": _MAYBE_TIME,
         "started_at": _MAYBE_TIME,
@@ -194,6 +207,7 @@ def _limits() -> Schema:
             "min_backoff_seconds": {"type": "number"},
             "max_backoff_seconds": {"type": "number"},
             "max_rss_bytes": {"type": ["integer", "null"]},
+            "retention_seconds": maybe,
         }
     )
 

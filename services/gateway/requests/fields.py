@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from services.gateway.refusals import Fault, Invalid
@@ -11,6 +12,7 @@ from services.gateway.times import parse_rfc3339
 MAX_FAULTS: Final = 50  # of one answer: a body of a megabyte has room for 100,000
 
 Value = TypeVar("Value")
+Word = TypeVar("Word", bound=StrEnum)
 Rule = Callable[[object], Value]
 """Returns the value as we keep it; raises Broken."""
 
@@ -93,13 +95,26 @@ def a_flag(value: object) -> bool:
     return value
 
 
-def a_text(*, longest: int) -> Rule[str]:
-    """Demand a string of at most `longest` characters."""
+def a_text(*, longest: int, shortest: int = 0) -> Rule[str]:
+    """Demand a string of so many characters."""
+    bounds = f"{shortest} to {longest}" if shortest else f"at most {longest}"
 
     def rule(value: object) -> str:
-        if not isinstance(value, str) or len(value) > longest:
-            raise Broken(f"This must be a string of at most {longest} characters.")
+        if not isinstance(value, str) or not shortest <= len(value) <= longest:
+            raise Broken(f"This must be a string of {bounds} characters.")
         return value
+
+    return rule
+
+
+def one_of(words: type[Word]) -> Rule[Word]:
+    """Demand one of the words of an enumeration."""
+    known = ", ".join(words)
+
+    def rule(value: object) -> Word:
+        if not isinstance(value, str) or value not in list(words):
+            raise Broken(f"This must be one of: {known}.")
+        return words(value)
 
     return rule
 

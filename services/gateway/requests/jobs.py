@@ -15,16 +15,20 @@ from services.gateway.requests.fields import (
     Fields,
     a_moment,
     a_name,
+    a_text,
     a_whole_number,
     an_object,
+    one_of,
     seconds_as_ms,
 )
+from shared.contracts.job import OnConflict
 
 DEFAULT_PRIORITY: Final = 5
 MAX_PRIORITY: Final = 9
 MAX_ATTEMPTS: Final = 100  # each is several of the 1,000 steps a job may have
 MAX_DELAY_SECONDS: Final = 366 * 24 * 3600
 MAX_LABEL_VALUE: Final = 256  # characters
+LONGEST_UNIQUE_KEY: Final = 255  # characters
 TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 QUEUE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
@@ -43,12 +47,16 @@ class JobRequest:
     expires_at: int | None
     labels: dict[str, str]
     max_attempts: int | None
+    unique_key: str | None = None
+    on_conflict: OnConflict = OnConflict.RETURN
 
 
 _type: Final = a_name(TYPE)
 _queue: Final = a_name(QUEUE)
 _priority: Final = a_whole_number(0, MAX_PRIORITY)
 _attempts: Final = a_whole_number(1, MAX_ATTEMPTS)
+_unique_key: Final = a_text(shortest=1, longest=LONGEST_UNIQUE_KEY)
+_on_conflict: Final = one_of(OnConflict)
 _delay: Final = seconds_as_ms(MAX_DELAY_SECONDS)
 
 
@@ -68,6 +76,10 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
     expires_at = fields.optional("expires_at", a_moment)
     labels = _labels(fields, most=max_labels)
     max_attempts = fields.optional("max_attempts", _attempts)
+    unique_key = fields.optional("unique_key", _unique_key)
+    on_conflict = fields.optional("on_conflict", _on_conflict)
+    if on_conflict is not None and unique_key is None:
+        fields.fault("on_conflict", "This is for a job with a unique_key.")
     if delay is not None and run_at is not None:
         fields.fault("run_at", "Give delay_seconds or run_at, not both.")
     if expires_at is not None and expires_at <= max(now_ms + (delay or 0), run_at or 0):
@@ -83,6 +95,8 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
         expires_at=expires_at,
         labels=labels,
         max_attempts=max_attempts,
+        unique_key=unique_key,
+        on_conflict=on_conflict or OnConflict.RETURN,
     )
 
 

@@ -162,13 +162,14 @@ async def _accepted(
         job,
         operator=Scope.OPERATE in caller.scopes,
         access=parts.desk.for_job(job.tenant, job.id, key=caller.key),
+        deduplicated=accepted.deduplicated,
     )
     headers = {"location": view.links.self}
     if accepted.replayed:
         headers["idempotent-replayed"] = "true"
     if seconds:
         headers["preference-applied"] = f"wait={seconds}"
-    status = 200 if seconds and job.final else 202
+    status = 200 if accepted.deduplicated or (seconds and job.final) else 202
     return respond(view, job, now_ms=_now_ms(), status=status, headers=headers)
 
 

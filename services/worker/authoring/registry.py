@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import EllipsisType
 from typing import Final, ParamSpec, TypeVar
 
+import msgspec
 import pydantic
 
 from services.worker.authoring.durations import Duration, Size, seconds, size_in_bytes
@@ -20,6 +21,7 @@ Exceptions = Sequence[type[BaseException]]
 
 ISOLATIONS: Final = ("slot", "thread")
 DEFAULT_TIME_LIMIT: Final = "1h"
+SHORTEST_RETENTION_SECONDS: Final = 1.0
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 _LONGEST_NAME: Final = 100
 
@@ -54,6 +56,7 @@ def job(
     never_on: Exceptions = (),
     max_jobs_per_child: int = 1_000,
     max_rss: Size | None = None,
+    retention: Duration | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare the decorated function as job type `name`; it stays the plain function it is.
 
@@ -73,6 +76,8 @@ def job(
         max_jobs_per_child: how many attempts one slot process may run, one after another.
         max_rss: a slot process that grows beyond this is killed, which counts as a crash; what it
             starts itself is not counted. Its share of the loaded modules is.
+        retention: for how long an ended job is kept, such as "7d"; None: as the gateway is told.
+            A dead letter is kept until somebody acts.
 
     Raises:
         JobDefinitionError: something of this is not possible; the text names the job.
@@ -85,6 +90,7 @@ def job(
             hard_limit = _hard_limit(isolation, time_limit)
             backoffs = (min_backoff, max_backoff)
             limits = _limits(retries, backoffs, soft_time_limit, hard_limit, max_rss)
+            limits = msgspec.structs.replace(limits, retention_seconds=_retention(retention))
             _check_counts(version, max_jobs_per_child)
             signature = read_signature(handler)
             declared = JobType(
@@ -162,6 +168,15 @@ def _limits(
             f"soft_time_limit ({soft}) must be shorter than time_limit ({hard})",
         )
     return limits
+
+
+def _retention(asked: Duration | None) -> float | None:
+    kept = None if asked is None else seconds(asked)
+    _require(
+        kept is None or kept >= SHORTEST_RETENTION_SECONDS,
+        f"retention is at least a second, not {asked!r}",
+    )
+    return kept
 
 
 def _check_names(name: str, queue: str, isolation: str) -> None:

@@ -84,6 +84,9 @@ def test_a_body_must_be_an_object(body: object) -> None:
         ("labels", {"a": "", "b": "", "c": ""}),
         ("max_attempts", 0),
         ("max_attempts", 10**6),
+        ("unique_key", ""),
+        ("unique_key", "x" * 256),
+        ("unique_key", 7),
     ],
 )
 def test_a_field_that_breaks_its_rule_is_pointed_to(name: str, value: object) -> None:
@@ -97,6 +100,16 @@ def test_an_answer_names_fifty_faults_at_most() -> None:
 def test_each_label_that_breaks_its_rule_is_pointed_to() -> None:
     assert faults(ask(labels={"a": 1, "b/c d": "e"})) == ["/labels/a", "/labels/b~1c d"]
     assert faults(ask(labels={"a": "x" * 257, "b": "fine"})) == ["/labels/a"]
+
+
+def test_what_to_do_about_a_conflict_needs_a_unique_key() -> None:
+    kept = parse_job_request(
+        ask(unique_key="order-1", on_conflict="reject"), max_labels=2, now_ms=NOW
+    )
+
+    assert (kept.unique_key, kept.on_conflict) == ("order-1", "reject")
+    assert faults(ask(on_conflict="reject")) == ["/on_conflict"]
+    assert faults(ask(unique_key="a", on_conflict="ignore")) == ["/on_conflict"]
 
 
 def test_a_delay_and_a_time_do_not_go_together() -> None:

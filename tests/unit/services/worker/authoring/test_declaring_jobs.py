@@ -101,9 +101,18 @@ def test_constraints_reach_the_schema() -> None:
     assert properties["count"]["minimum"] == 1
 
 
+def test_a_type_may_say_for_how_long_its_jobs_are_kept() -> None:
+    declare(name="unit.kept", retention="30d")
+
+    kept = {entry.type: entry.limits.retention_seconds for entry in catalogue()}
+    assert (kept["unit.kept"], kept["unit.report"]) == (30 * 86_400, None)
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
+        ({"retention": "1ms"}, "at least a second"),
+        ({"retention": "for ever"}, "a duration is"),
         ({"name": "Bad Name"}, "a name is lower case"),
         ({"time_limit": "5 parsecs"}, "a duration is"),
         ({"soft_time_limit": "2h", "time_limit": "1h"}, "must be shorter"),

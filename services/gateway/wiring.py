@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -19,14 +19,10 @@ from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
-from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.housekeeping.herald import Herald
-from services.gateway.housekeeping.overdue import OverdueWatch
+from services.gateway.housekeeping.household import DUTIES, Household, Work
 from services.gateway.housekeeping.queue_depths import QueueDepths
-from services.gateway.housekeeping.redriver import Redriver
-from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.keys.file import KeysFile
 from services.gateway.keys.office import KeyOffice
 from services.gateway.keys.ring import KeyRing
@@ -39,7 +35,6 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
-from services.gateway.webhooks.metrics import WebhookMetrics
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import (
@@ -49,7 +44,6 @@ from shared.adapters.store_redis import (
     RedisRegistry,
     StoreKeeping,
 )
-from shared.contracts.job import DEFAULT_RETENTION
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
@@ -57,8 +51,6 @@ from shared.stream.switchboard import Switchboard
 STORE_SECONDS: Final = 1.0
 CONFIRM_SECONDS: Final = 1.5
 STOP_SECONDS: Final = 3.0
-
-Work = Callable[[], Coroutine[None, None, None]]
 
 log = structlog.get_logger()
 
@@ -91,17 +83,22 @@ def build(settings: GatewaySettings) -> ASGIApp:
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
-    *sweeping, redriving, heralding = duties
-    redriver = _redriver(world, redriving, metrics, letters)
-    herald = _herald(settings, world, heralding, catalogue, metrics)
+    household = Household(
+        settings=settings,
+        store=world.store,
+        publisher=world.publisher,
+        registry=world.registry,
+        deliveries=world.deliveries,
+        depths=world.depths,
+        catalogue=catalogue,
+        metrics=metrics,
+        letters=letters,
+    )
     works = [catalogue.follow, pulse.follow, world.keeping.follow, audit.follow, ring.follow]
-    works += [redriver.redrive, herald.tell, *(duty.keep for duty in duties)]
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with _running(
-            world, duties, [*works, *_housekeeping(settings, world, sweeping, metrics)]
-        ):
+        async with _running(world, duties, [*works, *household.works(duties)]):
             log.info("gateway_started", identity=identity)
             yield
         log.info("gateway_stopped")
@@ -132,9 +129,6 @@ def _of_the_broker(complaint: str | None) -> str | None:
     return complaint and f"RabbitMQ is away or blocked: {complaint}"
 
 
-DUTIES: Final = ("sweeper", "archivist", "redriver", "herald")
-
-
 def _world(settings: GatewaySettings, identity: str) -> _World:
     redis_url = settings.redis_url.get_secret_value()
     amqp_url = settings.amqp_url.get_secret_value()
@@ -151,64 +145,6 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
         feed=feed,
         switchboard=Switchboard(store, feed),
-    )
-
-
-def _housekeeping(
-    settings: GatewaySettings, world: _World, duties: Sequence[Duty], metrics: Metrics
-) -> list[Work]:
-    sweeping, archiving = duties
-    sweeper = Sweeper(
-        store=world.store,
-        publisher=world.publisher,
-        registry=world.registry,
-        duty=sweeping,
-        metrics=metrics,
-        lease_ms=settings.lease_ms,
-    )
-    overdue = OverdueWatch(
-        store=world.store,
-        publisher=world.publisher,
-        registry=world.registry,
-        depths=world.depths,
-        duty=sweeping,
-        metrics=metrics,
-        after=settings.overdue_seconds,
-    )
-    archivist = Archivist(
-        deliveries=world.deliveries,
-        store=world.store,
-        publisher=world.publisher,
-        duty=archiving,
-        metrics=metrics,
-    )
-    return [sweeper.tick, sweeper.sweep, overdue.watch, archivist.archive]
-
-
-def _redriver(world: _World, duty: Duty, metrics: Metrics, letters: LetterMetrics) -> Redriver:
-    return Redriver(
-        store=world.store,
-        publisher=world.publisher,
-        registry=world.registry,
-        duty=duty,
-        metrics=metrics,
-        letters=letters,
-    )
-
-
-def _herald(
-    settings: GatewaySettings, world: _World, duty: Duty, catalogue: Catalogue, metrics: Metrics
-) -> Herald:
-    return Herald(
-        store=world.store,
-        publisher=world.publisher,
-        registry=world.registry,
-        catalogue=catalogue,
-        duty=duty,
-        links=Renderer(settings.base_url, settings.public_stream_url).links,
-        metrics=metrics,
-        webhooks=WebhookMetrics(metrics.registry),
-        retention=DEFAULT_RETENTION,
     )
 
 

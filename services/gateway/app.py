@@ -20,9 +20,11 @@ from services.gateway.routes import (
     jobs,
     keys,
     probes,
+    queues,
     tokens,
     types,
     webhooks,
+    workers,
 )
 from shared.contracts.errors import WaymarkError
 from shared.runtime.probes import Probe
@@ -96,6 +98,8 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     audit.add_routes(app, parts)
     keys.add_routes(app, parts)
     types.add_routes(app, parts)
+    queues.add_routes(app, parts)
+    workers.add_routes(app, parts)
     webhooks.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)
     docs.add_routes(app)

@@ -82,6 +82,11 @@ class Catalogue:
             )
         return self._seen.types[name]
 
+    async def queues(self) -> frozenset[str]:
+        """Return the queues that a type names or a live worker serves."""
+        await self._look_again(not_within=SECOND_LOOK_SECONDS)
+        return self._seen.queues
+
     async def queue_faults(self, name: str) -> list[Fault]:
         """Return a fault when no worker has declared this queue."""
         if name not in self._seen.queues:

@@ -80,6 +80,20 @@ class Caller:
             raise TenantRequired
         return self.named_tenant
 
+    @property
+    def of_platform(self) -> bool:
+        """Whether it is the platform's key, the SRE's."""
+        return self.home == PLATFORM
+
+    def demand_platform(self) -> None:
+        """Let pass only the platform's keys.
+
+        Raises:
+            Forbidden: it is a tenant's.
+        """
+        if not self.of_platform:
+            raise Forbidden("This is for the whole house: it needs a platform key.")
+
     def demand(self, *any_of: Scope) -> None:
         """Let pass only a key with one of these scopes.
 

@@ -8,6 +8,7 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.gate import Gate
 from services.gateway.keys.office import KeyOffice
 from services.gateway.metrics import Metrics
+from services.gateway.queues.desk import QueueDesk
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
@@ -39,6 +40,7 @@ class Parts:
     audit_log: AuditLog
     keys: KeyOffice
     catalogue: Catalogue
+    queues: QueueDesk
     renderer: Renderer
     desk: TokenDesk
     webhooks: WebhookDesk

@@ -27,6 +27,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "job-not-found": HTTPStatus.NOT_FOUND,
     "type-not-found": HTTPStatus.NOT_FOUND,
     "campaign-not-found": HTTPStatus.NOT_FOUND,
+    "queue-not-found": HTTPStatus.NOT_FOUND,
     "webhooks-not-configured": HTTPStatus.NOT_FOUND,
     "key-not-found": HTTPStatus.NOT_FOUND,
     "method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED,

@@ -109,6 +109,12 @@ class WebhooksOff(Refusal):
     code = "webhooks-not-configured"
 
 
+class QueueNotFound(Refusal):
+    """There is no such queue: no worker serves it, and no job lies in it."""
+
+    code = "queue-not-found"
+
+
 class BodyTimedOut(Refusal):
     """The body did not arrive in time."""
 

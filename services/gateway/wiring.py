@@ -29,6 +29,8 @@ from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.planning import Terms
+from services.gateway.queues.broker_side import BrokerSide
+from services.gateway.queues.desk import QueueDesk
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
@@ -41,6 +43,7 @@ from shared.adapters.store_redis import (
     AsyncRedisStore,
     RedisAudit,
     RedisKeyBook,
+    RedisPauses,
     RedisRegistry,
     StoreKeeping,
 )
@@ -50,6 +53,7 @@ from shared.stream.switchboard import Switchboard
 # Together below the 3 s within which an outage is answered.
 STORE_SECONDS: Final = 1.0
 CONFIRM_SECONDS: Final = 1.5
+DEPTHS_SECONDS: Final = 1.2
 STOP_SECONDS: Final = 3.0
 
 log = structlog.get_logger()
@@ -67,6 +71,8 @@ class _World:
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
     depths: QueueDepths
+    pauses: RedisPauses
+    broker_side: BrokerSide
     feed: RedisFeed
     switchboard: Switchboard
 
@@ -143,6 +149,10 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
+        pauses=RedisPauses(redis_url, deadline=STORE_SECONDS),
+        broker_side=BrokerSide(
+            QueueDepths(amqp_url, name=f"{identity}-queues", deadline=DEPTHS_SECONDS)
+        ),
         feed=feed,
         switchboard=Switchboard(store, feed),
     )
@@ -180,6 +190,13 @@ def _parts(
         audit_log=world.audit,
         keys=KeyOffice(world.key_book, ring, now_ms=_now_ms),
         catalogue=catalogue,
+        queues=QueueDesk(
+            store=world.store,
+            registry=world.registry,
+            pauses=world.pauses,
+            catalogue=catalogue,
+            broker=world.broker_side,
+        ),
         renderer=Renderer(settings.base_url, stream_url),
         desk=TokenDesk(secret, stream_url),
         webhooks=WebhookDesk(settings),
@@ -201,6 +218,8 @@ async def _running(
     async with AsyncExitStack() as house:
         house.push_async_callback(world.store.close)
         house.push_async_callback(world.registry.close)
+        house.push_async_callback(world.pauses.close)
+        house.push_async_callback(world.broker_side.close)
         house.push_async_callback(world.audit.close)
         house.push_async_callback(world.key_book.close)
         await world.publisher.start()

@@ -21,6 +21,8 @@ from services.gateway.keys.ring import KeyRing
 from services.gateway.metrics import Metrics
 from services.gateway.parts import Limits, Parts
 from services.gateway.planning import USUAL_TERMS, Terms
+from services.gateway.queues.broker_side import BrokerSide
+from services.gateway.queues.desk import QueueDesk
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
@@ -30,8 +32,10 @@ from shared.contracts.catalog import CatalogEntry
 from shared.runtime.settings import WebhookSettings
 from shared.stream.switchboard import Switchboard
 from tests.fakes.audit import FakeAudit
+from tests.fakes.depths import FakeDepths
 from tests.fakes.feed import FakeFeed
 from tests.fakes.key_book import FakeKeyBook
+from tests.fakes.pauses import FakePauses
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.registry import FakeRegistry, a_worker, an_entry
 from tests.fakes.store import AsyncFakeStore, FakeStore
@@ -89,6 +93,8 @@ class FakeGateway:
         self.audit = FakeAudit()
         self.key_book = FakeKeyBook()
         self.ring = KeyRing(KeysFile(keys), self.key_book, now_ms=_now_ms)
+        self.pauses = FakePauses()
+        self.depths = FakeDepths()
         parts = Parts(
             gate=Gate(ring=self.ring, token_secret=TOKEN_SECRET, now_ms=_now_ms),
             store=store,
@@ -112,6 +118,13 @@ class FakeGateway:
             audit_log=self.audit,
             keys=KeyOffice(self.key_book, self.ring, now_ms=_now_ms),
             catalogue=catalogue,
+            queues=QueueDesk(
+                store=store,
+                registry=self.registry,
+                pauses=self.pauses,
+                catalogue=catalogue,
+                broker=BrokerSide(self.depths),
+            ),
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),
             webhooks=WebhookDesk(WebhookSettings.model_validate(webhooks or WEBHOOKS)),

@@ -25,8 +25,9 @@ Told = asyncio.Future[Any]
 class QueueDepths:
     """A `signs.Depths`: one connection, made when first asked and replaced when lost."""
 
-    def __init__(self, amqp_url: str, *, name: str) -> None:
-        """Describe it; `name` is what the broker shows."""
+    def __init__(self, amqp_url: str, *, name: str, deadline: float = READ_SECONDS) -> None:
+        """Describe it; `name` is what the broker shows, `deadline` (s) that of one `read`."""
+        self._deadline = deadline
         self._parameters = URLParameters(amqp_url)
         self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.socket_timeout = CONNECT_SECONDS
@@ -40,11 +41,11 @@ class QueueDepths:
     async def read(self, queues: Collection[str]) -> Mapping[str, Depth]:
         """Return the depth of each queue; raises as `signs.Depths` says."""
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self._deadline):
                 return {queue: await self._depth(queue) for queue in queues}
         except TimeoutError:
             await self.close()
-            raise BrokerUnavailable(f"No answer within {READ_SECONDS:g} s.") from None
+            raise BrokerUnavailable(f"No answer within {self._deadline:g} s.") from None
         except AMQPError as fault:
             await self.close()
             raise BrokerUnavailable(str(fault)) from fault

@@ -36,6 +36,8 @@ TAGS: Final = {
     "keys": "API keys, made and taken back: for platform keys.",
     "audit": "What operators did, by whom and why.",
     "webhooks": "What is told to servers of yours, signed, and how they verify it.",
+    "queues": "What waits where, and what may rest for a while: for operators.",
+    "workers": "Who is alive and what they run: for operators.",
     "types": "What can be run: the job types that workers have announced.",
     "probes": "For whoever runs the house; no credentials.",
 }

@@ -13,6 +13,7 @@ from services.gateway.openapi import (
     examples,
     letter_schemas,
     probe_calls,
+    queue_schemas,
     schemas,
     webhooks,
 )
@@ -72,6 +73,7 @@ def _schemas() -> dict[str, Extra]:
         **schemas.named(max_token_jobs=MAX_JOBS),
         **letter_schemas.named(),
         **access_schemas.named(),
+        **queue_schemas.named(),
         **webhooks.named(),
         **probe_calls.named(),
     }

@@ -27,6 +27,7 @@ IN_PATH: Final = {
     "type": "type-not-found",
     "campaign": "campaign-not-found",
     "key": "key-not-found",
+    "queue": "queue-not-found",
 }
 """By the name of the path's parameter."""
 

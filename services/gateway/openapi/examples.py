@@ -1,6 +1,7 @@
 """One example of each answer, rendered by the code that renders the real ones."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,15 +10,20 @@ import msgspec
 from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.dead_letters.views import campaign_view, outlook_view
+from services.gateway.housekeeping.signs import Depth
 from services.gateway.keys.listing import stored_view
+from services.gateway.queues.desk import QueueLine
+from services.gateway.queues.views import platform_view, worker_view
 from services.gateway.render import AccessView, Renderer
 from services.gateway.webhooks.desk import WebhookSecret
 from shared.contracts.api_keys import KeySecret, StoredKey
 from shared.contracts.audit import AuditEntry
-from shared.contracts.catalog import Limits
+from shared.contracts.catalog import Limits, RunningJob, WorkerCard
 from shared.contracts.dead_letters import Action, Campaign, CampaignState, LetterFilter
 from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
 from shared.contracts.lifecycle import State
+from shared.contracts.queues import Pause, QueueTally
+from shared.contracts.topology import PriorityClass
 
 _RENDERER: Final = Renderer("https://waymark.example.com", "wss://stream.example.com/v1/stream")
 _MORNING: Final = 1_767_258_000_000  # 2026-01-01T09:00:00Z
@@ -50,6 +56,10 @@ def by_schema() -> dict[str, Any]:
         "ApiKeyPage": _page(_API_KEY),
         "AuditPage": _page(entry_view(_cancelled())),
         "WebhookSecret": _plain(WebhookSecret(secret="whsec_c2VjcmV0", previous=())),  # noqa: S106 - no secret
+        "Queue": _queue(),
+        "Queues": {"data": [_queue()], "unknown": []},
+        "Worker": worker_view(_worker()),
+        "Workers": {"data": [worker_view(_worker())]},
         "JobType": _JOB_TYPE,
         "JobTypes": {"data": [_JOB_TYPE]},
     }
@@ -170,6 +180,40 @@ def _attempt() -> Attempt:
         outcome=None,
         error=None,
         worker="worker-7f9c",
+    )
+
+
+def _queue() -> dict[str, object]:
+    line = QueueLine(
+        name="mails",
+        tally=QueueTally(
+            waiting=Counter({PriorityClass.HIGH: 2, PriorityClass.NORMAL: 40}),
+            oldest=95_250,
+            elsewhere=Counter({State.RUNNING: 1, State.SCHEDULED: 7}),
+        ),
+        workers=2,
+        paused=Pause(by="key:oncall", reason="the mail provider is down", at=_MORNING),
+        broker=Depth(ready=42, consumers=0),
+    )
+    return platform_view(line)
+
+
+def _worker() -> WorkerCard:
+    running = RunningJob(
+        tenant="acme", job=_ID, type="csv.profile", queue="default", attempt=1, since=_MORNING
+    )
+    return WorkerCard(
+        id="worker-7f9c-17-3ac0de",
+        host="worker-7f9c",
+        pid=17,
+        slots=4,
+        busy=1,
+        queues=("default", "mails"),
+        types=("csv.profile",),
+        started_at=_MORNING - 86_400_000,
+        version="2026.1.3",
+        running=(running,),
+        seen_at=_MORNING + 3_000,
     )
 
 

@@ -1,0 +1,1 @@
+"""The queues of the house: what lies in each, who serves it, and who paused it."""

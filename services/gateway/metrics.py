@@ -11,7 +11,16 @@ OUTCOMES: Final = (
     *("accepted", "replayed", "deduplicated", "conflict", "invalid", "too_large"),
     *("over_quota", "unavailable"),
 )
-DUTIES: Final = ("tick", "sweep", "overdue", "archive", "redrive", "callbacks", "retention")
+DUTIES: Final = (
+    "tick",
+    "sweep",
+    "overdue",
+    "archive",
+    "redrive",
+    "callbacks",
+    "retention",
+    "queues",
+)
 _FAST: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
 _HTTP: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 

@@ -89,6 +89,15 @@ def build(settings: GatewaySettings) -> ASGIApp:
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
+    parts = _parts(
+        settings,
+        world,
+        catalogue=catalogue,
+        ring=ring,
+        metrics=metrics,
+        letters=letters,
+        audit=audit,
+    )
     household = Household(
         settings=settings,
         store=world.store,
@@ -99,6 +108,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         catalogue=catalogue,
         metrics=metrics,
         letters=letters,
+        queues=parts.queues,
     )
     works = [catalogue.follow, pulse.follow, world.keeping.follow, audit.follow, ring.follow]
 
@@ -110,15 +120,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
         log.info("gateway_stopped")
 
     return build_app(
-        _parts(
-            settings,
-            world,
-            catalogue=catalogue,
-            ring=ring,
-            metrics=metrics,
-            letters=letters,
-            audit=audit,
-        ),
+        parts,
         ready={
             "store": lambda: pulse.complaint,
             "eviction": lambda: world.keeping.complaint,

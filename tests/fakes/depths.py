@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
-from services.gateway.housekeeping.signs import Depth
+from services.gateway.queues.depths import Depth
 from shared.contracts.errors import BrokerUnavailable
 
 
 class FakeDepths:
-    """Keeps `signs.Depths` in memory; what it does not know is empty."""
+    """Keeps `depths.Depths` in memory; what it does not know is empty."""
 
     def __init__(self) -> None:
         self.known: dict[str, Depth] = {}

@@ -95,6 +95,13 @@ class FakeGateway:
         self.ring = KeyRing(KeysFile(keys), self.key_book, now_ms=_now_ms)
         self.pauses = FakePauses()
         self.depths = FakeDepths()
+        self.desk = QueueDesk(
+            store=store,
+            registry=self.registry,
+            pauses=self.pauses,
+            catalogue=catalogue,
+            broker=BrokerSide(self.depths),
+        )
         parts = Parts(
             gate=Gate(ring=self.ring, token_secret=TOKEN_SECRET, now_ms=_now_ms),
             store=store,
@@ -118,13 +125,7 @@ class FakeGateway:
             audit_log=self.audit,
             keys=KeyOffice(self.key_book, self.ring, now_ms=_now_ms),
             catalogue=catalogue,
-            queues=QueueDesk(
-                store=store,
-                registry=self.registry,
-                pauses=self.pauses,
-                catalogue=catalogue,
-                broker=BrokerSide(self.depths),
-            ),
+            queues=self.desk,
             renderer=Renderer("http://api.test", stream_url),
             desk=TokenDesk(TOKEN_SECRET, stream_url),
             webhooks=WebhookDesk(WebhookSettings.model_validate(webhooks or WEBHOOKS)),

@@ -12,9 +12,12 @@ from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.herald import Herald
 from services.gateway.housekeeping.overdue import OverdueWatch
 from services.gateway.housekeeping.queue_depths import QueueDepths
+from services.gateway.housekeeping.queue_watch import QueueWatch
 from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
 from services.gateway.metrics import Metrics
+from services.gateway.queues.desk import QueueDesk
+from services.gateway.queues.metrics import QueueMetrics
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.metrics import WebhookMetrics
@@ -38,6 +41,7 @@ class Household:
     catalogue: Catalogue
     metrics: Metrics
     letters: LetterMetrics
+    queues: QueueDesk
 
     def works(self, duties: Sequence[Duty]) -> list[Work]:
         """Return what runs for ever; `duties` are those of DUTIES, in that order."""
@@ -68,7 +72,13 @@ class Household:
             metrics=self.metrics,
             after=self.settings.overdue_seconds,
         )
-        return [sweeper.tick, sweeper.sweep, overdue.watch]
+        queues = QueueWatch(
+            desk=self.queues,
+            duty=duty,
+            metrics=self.metrics,
+            queues=QueueMetrics(self.metrics.registry),
+        )
+        return [sweeper.tick, sweeper.sweep, overdue.watch, queues.watch]
 
     def _archivist(self, duty: Duty) -> Archivist:
         return Archivist(

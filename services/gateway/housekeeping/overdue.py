@@ -9,7 +9,7 @@ import structlog
 
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.republish import Republisher
-from services.gateway.housekeeping.signs import Depths, Signs, held_jobs
+from services.gateway.housekeeping.signs import Signs, held_jobs
 from services.gateway.housekeeping.sweeper import (
     BATCH,
     MOST_BATCHES,
@@ -17,6 +17,7 @@ from services.gateway.housekeeping.sweeper import (
     groups,
 )
 from services.gateway.metrics import Metrics
+from services.gateway.queues.depths import Depths
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
 from shared.contracts.overdue import FindOverdue, FoundOverdue, QueueNews
 from shared.ports import AsyncJobStore, CommandPublisher, Registry

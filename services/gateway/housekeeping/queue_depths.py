@@ -11,7 +11,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.frame import Method
 from pika.spec import Queue
 
-from services.gateway.housekeeping.signs import Depth
+from services.gateway.queues.depths import Depth
 from shared.contracts.errors import BrokerUnavailable
 
 HEARTBEAT_SECONDS: Final = 10
@@ -23,7 +23,7 @@ Told = asyncio.Future[Any]
 
 
 class QueueDepths:
-    """A `signs.Depths`: one connection, made when first asked and replaced when lost."""
+    """A `depths.Depths`: one connection, made when first asked and replaced when lost."""
 
     def __init__(self, amqp_url: str, *, name: str, deadline: float = READ_SECONDS) -> None:
         """Describe it; `name` is what the broker shows, `deadline` (s) that of one `read`."""
@@ -39,7 +39,7 @@ class QueueDepths:
         self._told: Told | None = None
 
     async def read(self, queues: Collection[str]) -> Mapping[str, Depth]:
-        """Return the depth of each queue; raises as `signs.Depths` says."""
+        """Return the depth of each queue; raises as `depths.Depths` says."""
         try:
             async with asyncio.timeout(self._deadline):
                 return {queue: await self._depth(queue) for queue in queues}

@@ -3,35 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
+from services.gateway.queues.depths import Depth
 from shared.contracts.catalog import WorkerCard
 from shared.contracts.overdue import FoundOverdue, QueueNews
 from shared.contracts.topology import work_queues
 
 CARD_SECONDS: Final = 10.0  # two announcements: what a worker has taken stands in its card by then
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many messages of an AMQP queue are ready, and how many consumers it has."""
-
-    ready: int
-    consumers: int
-
-
-class Depths(Protocol):
-    """Asks the broker; `queue_depths.py` keeps it."""
-
-    async def read(self, queues: Collection[str]) -> Mapping[str, Depth]:
-        """Return the depth of each; a queue that does not exist has nothing and nobody.
-
-        Raises:
-            BrokerUnavailable: it does not answer.
-        """
-
-    async def close(self) -> None:
-        """Hang up."""
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ import msgspec
 from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.dead_letters.views import campaign_view, outlook_view
-from services.gateway.housekeeping.signs import Depth
 from services.gateway.keys.listing import stored_view
+from services.gateway.queues.depths import Depth
 from services.gateway.queues.desk import QueueLine
 from services.gateway.queues.views import platform_view, worker_view
 from services.gateway.render import AccessView, Renderer

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from services.gateway.housekeeping.signs import Depth, Depths
+from services.gateway.queues.depths import Depth, Depths
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.topology import work_queues
 

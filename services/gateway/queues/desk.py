@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.gateway.catalogue import Catalogue
-from services.gateway.housekeeping.signs import Depth
 from services.gateway.queues.broker_side import BrokerSide
+from services.gateway.queues.depths import Depth
 from services.gateway.queues.tallying import tally_queues
 from services.gateway.refusals import QueueNotFound
 from shared.contracts.catalog import WorkerCard
@@ -56,16 +56,22 @@ class QueueDesk:
         self._catalogue = catalogue
         self._broker = broker
 
-    async def overview(self, tenant: str | None, *, also: frozenset[str] = frozenset()) -> Overview:
+    async def overview(
+        self,
+        tenant: str | None,
+        *,
+        also: frozenset[str] = frozenset(),
+        within: float = COUNT_SECONDS,
+    ) -> Overview:
         """Return every queue, with the jobs of one tenant or (None) of all.
 
-        `also` are told of even if they have just ceased to be known.
+        `also` are told of even if they have just ceased to be known; `within` is in seconds.
 
         Raises:
             StoreUnavailable: the store did not answer in time.
         """
         try:
-            async with asyncio.timeout(COUNT_SECONDS):
+            async with asyncio.timeout(within):
                 return await self._overview(tenant, also)
         except TimeoutError as fault:
             raise StoreUnavailable("The queues could not be counted in time.") from fault

@@ -6,7 +6,7 @@ import httpx
 import msgspec
 import pytest
 
-from services.gateway.housekeeping.signs import Depth
+from services.gateway.queues.depths import Depth
 from shared.contracts.catalog import RunningJob
 from tests.eventually import eventually_async
 from tests.fakes.gateway import FakeGateway, as_key

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from services.gateway.housekeeping.signs import Depth, Signs, held_jobs
+from services.gateway.housekeeping.signs import Signs, held_jobs
+from services.gateway.queues.depths import Depth
 from shared.contracts.overdue import FoundOverdue, QueueNews
 from tests.fakes.hands import HandClock
 from tests.fakes.registry import a_worker

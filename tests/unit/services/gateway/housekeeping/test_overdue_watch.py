@@ -7,8 +7,8 @@ import pytest
 
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.overdue import OverdueWatch
-from services.gateway.housekeeping.signs import Depth
 from services.gateway.metrics import Metrics
+from services.gateway.queues.depths import Depth
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.operations import Confirm, Submit
 from tests.fakes.hands import HandClock
@@ -91,6 +91,18 @@ class House:
 @pytest.fixture
 def house() -> House:
     return House()
+
+
+async def test_a_job_that_waits_in_a_paused_queue_for_days_is_not_lost() -> None:
+    house = House()
+    # Nobody consumes: the message is ready, and all cards say that their workers serve the queue.
+    house.depths.depths["waymark.default"] = Depth(ready=1, consumers=0)
+    house.registry.cards.append(a_worker("w1"))
+    await house.passes(900)
+    house.store.now += 3 * 24 * 3_600_000
+    await house.passes(60)
+
+    assert house.publisher.sent == []
 
 
 async def test_a_job_in_an_empty_queue_is_published_anew_and_confirmed(house: House) -> None:

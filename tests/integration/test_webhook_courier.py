@@ -170,7 +170,7 @@ def test_a_name_is_resolved_once_and_the_address_that_was_checked_is_dialled() -
         )
 
     assert asked == ["rebind.example"]
-    assert (allowed.connections, forbidden.connections) == (1, 0)
+    assert (allowed.reached, forbidden.reached) == (["127.0.0.2"], [])
 
 
 def test_a_name_with_one_address_that_is_not_public_reaches_nobody() -> None:

@@ -143,16 +143,21 @@ def raw_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @dataclass
 class Listener:
-    """Counts who connects, and hangs up."""
+    """Hangs up on whoever connects; `reached`: at which of its addresses it was."""
 
     port: int
-    connections: int = 0
+    reached: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def listener(host: str, port: int = 0) -> Iterator[Listener]:
-    """Listen until the context ends."""
-    server = socket.create_server((host, port))
+    """Listen until the context ends; "everywhere" is every address of this machine."""
+    if host != "everywhere":
+        server = socket.create_server((host, port))
+    elif socket.has_dualstack_ipv6():
+        server = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        server = socket.create_server(("", port))
     me = Listener(server.getsockname()[1])
 
     def accept() -> None:
@@ -161,7 +166,7 @@ def listener(host: str, port: int = 0) -> Iterator[Listener]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            me.connections += 1
+            me.reached.append(connection.getsockname()[0].removeprefix("::ffff:"))
             connection.close()
 
     threading.Thread(target=accept, daemon=True).start()

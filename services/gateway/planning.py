@@ -54,4 +54,5 @@ def operation_for(
         quota=terms.max_live_jobs,
         unique_key=request.unique_key,
         on_conflict=request.on_conflict,
+        callback_url=request.callback_url,
     )

@@ -80,6 +80,7 @@ class JobView(msgspec.Struct):
     progress: msgspec.Raw
     labels: dict[str, str]
     unique_key: str | None
+    callback_url: str | None
     created_at: str
     run_at: str | None
     started_at: str | None
@@ -154,6 +155,7 @@ class Renderer:
             "progress": _raw(record.progress),
             "labels": record.labels,
             "unique_key": record.unique_key,
+            "callback_url": record.callback_url if operator else None,
             "created_at": rfc3339(record.created_at),
             "run_at": maybe_rfc3339(record.run_at),
             "started_at": maybe_rfc3339(record.started_at),

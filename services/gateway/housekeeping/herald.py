@@ -19,12 +19,13 @@ from services.gateway.housekeeping.sweeper import MOST_BATCHES, TENANTS_AT_ONCE,
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import EmptyCatalogue, UnknownType
 from services.gateway.render import LinksView
-from services.gateway.webhooks.events import DELIVER, delivery
+from services.gateway.webhooks.events import delivery
 from services.gateway.webhooks.metrics import WebhookMetrics
 from shared.contracts.callbacks import ClearCallback, DueCallback, DueCallbacks
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
 from shared.contracts.lifecycle import State
+from shared.contracts.webhooks import DELIVER
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
 from shared.runtime.pacing import pause
 from shared.runtime.spells import Spell

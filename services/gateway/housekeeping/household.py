@@ -21,7 +21,6 @@ from services.gateway.queues.metrics import QueueMetrics
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.webhooks.metrics import WebhookMetrics
-from shared.contracts.job import DEFAULT_RETENTION
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
 
 Work = Callable[[], Coroutine[None, None, None]]
@@ -110,5 +109,5 @@ class Household:
             links=Renderer(settings.base_url, settings.public_stream_url).links,
             metrics=self.metrics,
             webhooks=WebhookMetrics(self.metrics.registry),
-            retention=DEFAULT_RETENTION,
+            retention=round(settings.retention_seconds * 1000),
         )

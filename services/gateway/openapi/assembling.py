@@ -56,6 +56,7 @@ def _document(app: FastAPI) -> Extra:
             _tell_path(call)
             call["responses"] = _answers(call, failures)
     document["paths"] |= probe_calls.PATHS
+    document["webhooks"] = webhooks.sent()
     document["components"] = {
         "schemas": _schemas(),
         "headers": ANSWERED,

@@ -64,29 +64,29 @@ _SUBMITTED: Final = (
 )
 _FOLLOWING: Final = _of_the_job("get_job", "post_cancel", "retry_job")
 
-SUBMIT: Final = operation(
-    (
-        200,
-        answer(
-            "It has ended within the time that the client preferred to wait, or it is the job"
-            " that has the unique_key already (deduplicated).",
-            "AcceptedJob",
-            *_SUBMITTED,
-            links=_FOLLOWING,
+
+def submission(body: str, *, ended: str, safe: str, errors: tuple[str, ...] = ()) -> Extra:
+    """Return a call that submits one job: `ended` and `safe` describe its 200 and its 202."""
+    return operation(
+        (200, answer(ended, "AcceptedJob", *_SUBMITTED, links=_FOLLOWING)),
+        (202, answer(safe, "AcceptedJob", *_SUBMITTED, links=_FOLLOWING)),
+        body=body,
+        parameters=(headers.KEY, headers.TRACE, headers.WAIT),
+        errors=(
+            *("unknown-type", "payload-too-large"),
+            *("idempotency-in-flight", "idempotency-key-reused", "quota-exceeded"),
+            *("catalogue-empty", "temporarily-unavailable"),
+            *errors,
         ),
-    ),
-    (
-        202,
-        answer("Safe: on record and in the broker.", "AcceptedJob", *_SUBMITTED, links=_FOLLOWING),
-    ),
-    body="JobRequest",
-    parameters=(headers.KEY, headers.TRACE, headers.WAIT),
-    errors=(
-        *("unknown-type", "payload-too-large"),
-        *("idempotency-in-flight", "idempotency-key-reused"),
-        *("unique-key-taken", "quota-exceeded"),
-        *("catalogue-empty", "temporarily-unavailable"),
-    ),
+    )
+
+
+SUBMIT: Final = submission(
+    "JobRequest",
+    ended="It has ended within the time that the client preferred to wait, or it is the job that"
+    " has the unique_key already (deduplicated).",
+    safe="Safe: on record and in the broker.",
+    errors=("unique-key-taken",),
 )
 CURSOR: Final[Extra] = {
     "name": "cursor",

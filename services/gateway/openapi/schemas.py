@@ -18,6 +18,7 @@ from services.gateway.requests.jobs import (
 )
 from shared.contracts.job import DeadLetterReason, OnConflict, Outcome
 from shared.contracts.lifecycle import State
+from shared.contracts.webhooks.targets import LONGEST_URL
 
 Schema = dict[str, Any]
 
@@ -27,6 +28,7 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 _URI: Schema = {"type": "string", "format": "uri"}
+WEBHOOK_URL: Schema = {"type": "string", "format": "uri", "maxLength": LONGEST_URL}
 _ANY_OBJECT: Schema = {"type": "object"}
 _LABELS: Schema = {
     "type": "object",
@@ -96,6 +98,11 @@ def _job_request() -> Schema:
                 "default": OnConflict.RETURN.value,
                 "description": "Where the unique_key is taken: the job that has it, or 409.",
             },
+            "callback_url": {
+                **WEBHOOK_URL,
+                "type": ["string", "null"],
+                "description": "Told of every final state by a webhook; see `webhooks`.",
+            },
         },
         "type",
         "payload",
@@ -147,6 +154,10 @@ def _job() -> dict[str, Schema]:
         },
         "labels": _LABELS,
         "unique_key": {"type": ["string", "null"]},
+        "callback_url": {
+            "type": ["string", "null"],
+            "description": "null, but with the scope operate: it may hold a secret.",
+        },
         "created_at": _TIME,
         "run_at": _MAYBE_TIME,
         "started_at": _MAYBE_TIME,

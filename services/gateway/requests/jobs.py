@@ -12,7 +12,9 @@ import msgspec
 
 from services.gateway.refusals import NotJson, PayloadTooLarge
 from services.gateway.requests.fields import (
+    Broken,
     Fields,
+    Rule,
     a_moment,
     a_name,
     a_text,
@@ -22,6 +24,7 @@ from services.gateway.requests.fields import (
     seconds_as_ms,
 )
 from shared.contracts.job import OnConflict
+from shared.contracts.webhooks import DELIVER
 
 DEFAULT_PRIORITY: Final = 5
 MAX_PRIORITY: Final = 9
@@ -49,6 +52,7 @@ class JobRequest:
     max_attempts: int | None
     unique_key: str | None = None
     on_conflict: OnConflict = OnConflict.RETURN
+    callback_url: str | None = None
 
 
 _type: Final = a_name(TYPE)
@@ -60,8 +64,10 @@ _on_conflict: Final = one_of(OnConflict)
 _delay: Final = seconds_as_ms(MAX_DELAY_SECONDS)
 
 
-def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobRequest:
-    """Return the request in a parsed body.
+def parse_job_request(
+    body: object, *, max_labels: int, now_ms: int, a_url: Rule[str]
+) -> JobRequest:
+    """Return the request in a parsed body; `a_url` is the rule for URLs of webhooks.
 
     Raises:
         Invalid: with a fault for each thing wrong.
@@ -80,6 +86,9 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
     on_conflict = fields.optional("on_conflict", _on_conflict)
     if on_conflict is not None and unique_key is None:
         fields.fault("on_conflict", "This is for a job with a unique_key.")
+    callback_url = fields.optional("callback_url", a_url)
+    if type_name == DELIVER:
+        _check_webhook(fields, payload or {}, callback_url, a_url)
     if delay is not None and run_at is not None:
         fields.fault("run_at", "Give delay_seconds or run_at, not both.")
     if expires_at is not None and expires_at <= max(now_ms + (delay or 0), run_at or 0):
@@ -97,7 +106,20 @@ def parse_job_request(body: object, *, max_labels: int, now_ms: int) -> JobReque
         max_attempts=max_attempts,
         unique_key=unique_key,
         on_conflict=on_conflict or OnConflict.RETURN,
+        callback_url=callback_url,
     )
+
+
+def _check_webhook(
+    fields: Fields, payload: Mapping[str, object], callback_url: str | None, a_url: Rule[str]
+) -> None:
+    if callback_url is not None:
+        fields.fault("callback_url", "A webhook has no callback: it would be another webhook.")
+    if isinstance(payload.get("url"), str):
+        try:
+            a_url(payload["url"])
+        except Broken as broken:
+            fields.fault("payload", str(broken), "url")
 
 
 class _Slice(msgspec.Struct):

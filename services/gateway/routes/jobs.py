@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -18,11 +19,14 @@ from services.gateway.refusals import Invalid, Refusal
 from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
 from services.gateway.requests.idempotency import HEADER, idempotency_key
-from services.gateway.requests.jobs import parse_job_request, payload_text
+from services.gateway.requests.jobs import JobRequest, parse_job_request, payload_text
 from services.gateway.submit import Accepted
 from services.gateway.waiting import is_known, preferred_wait
 from shared.contracts.errors import StoreUnavailable
-from shared.contracts.operations import IdempotencyKey, ListJobs, Submit
+from shared.contracts.operations import IdempotencyKey, ListJobs
+
+ReadRequest = Callable[[Parts, bytes, object], Awaitable[tuple[JobRequest, str]]]
+"""Turns a body and its JSON into a request and the exact text of its payload."""
 
 _ROUTE: Final = "POST /v1/jobs"
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}")
@@ -39,14 +43,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
 def _add_submit(app: FastAPI, parts: Parts) -> None:
     async def submit_job(request: Request) -> Response:
         """Put a job on record and into the broker; 202 means it is safe."""
-        caller = await parts.gate.caller(request)
-        caller.demand(Scope.SUBMIT)
-        try:
-            accepted = await _submit(request, parts, caller)
-        except Refusal as refusal:
-            _count(refusal, parts)
-            raise
-        return await _accepted(accepted, parts, caller, _wait(request))
+        return await submit(request, parts, route=_ROUTE, read=_read_job_request)
 
     # The fast path: FastAPI's own route, kept for the description, costs as much as our work.
     app.router.routes.append(Route("/v1/jobs", submit_job, methods=["POST"]))
@@ -114,14 +111,32 @@ def _add_cancel(app: FastAPI, parts: Parts) -> None:
         return respond(view, cancelled.job, now_ms=_now_ms(), status=status)
 
 
-async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
+async def submit(request: Request, parts: Parts, *, route: str, read: ReadRequest) -> Response:
+    """Carry out any call that submits one job; `route` is the scope of its Idempotency-Key."""
+    caller = await parts.gate.caller(request)
+    caller.demand(Scope.SUBMIT)
+    try:
+        accepted = await _submit(request, parts, caller, route, read)
+    except Refusal as refusal:
+        _count(refusal, parts)
+        raise
+    return await _accepted(accepted, parts, caller, _wait(request))
+
+
+async def _submit(
+    request: Request, parts: Parts, caller: Caller, route: str, read: ReadRequest
+) -> Accepted:
     check_json_headers(request.headers)
     body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
     parsed = parse_json(body)
     header = request.headers.get(HEADER)
-    key = idempotency_key(header, parsed, tenant=caller.tenant, route=_ROUTE)
+    key = idempotency_key(header, parsed, tenant=caller.tenant, route=route)
     try:
-        operation = await _plan(request, parts, caller, body, parsed)
+        wanted, payload = await read(parts, body, parsed)
+        traceparent = _traceparent(request.headers.get("traceparent"))
+        operation = await parts.submission.plan(
+            wanted, payload, caller=caller, traceparent=traceparent
+        )
     except Refusal:
         # What is refused today (its expires_at has passed, its type is gone) may be the repeat of
         # a request that was accepted: that one gets its job.
@@ -132,17 +147,18 @@ async def _submit(request: Request, parts: Parts, caller: Caller) -> Accepted:
     return await parts.submission.accept(operation, key)
 
 
-async def _plan(
-    request: Request, parts: Parts, caller: Caller, body: bytes, parsed: object
-) -> Submit:
+async def _read_job_request(parts: Parts, body: bytes, parsed: object) -> tuple[JobRequest, str]:
     try:
-        wanted = parse_job_request(parsed, max_labels=parts.limits.labels, now_ms=_now_ms())
+        wanted = parse_job_request(
+            parsed,
+            max_labels=parts.limits.labels,
+            now_ms=_now_ms(),
+            a_url=parts.webhooks.a_url,
+        )
     except Invalid as invalid:
         more = await parts.submission.also_wrong(parsed)
         raise Invalid(errors=[*invalid.errors, *more]) from invalid
-    payload = payload_text(body, limit=parts.limits.payload)
-    traceparent = _traceparent(request.headers.get("traceparent"))
-    return await parts.submission.plan(wanted, payload, caller=caller, traceparent=traceparent)
+    return wanted, payload_text(body, limit=parts.limits.payload)
 
 
 async def _recall(key: IdempotencyKey, parts: Parts, caller: Caller) -> Accepted | None:

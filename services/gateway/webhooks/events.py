@@ -17,7 +17,6 @@ from shared.contracts.callbacks import DueCallback
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.operations import Submit
 
-DELIVER: Final = "webhook.deliver"
 SUBMITTED_BY: Final = "house:callbacks"
 OF_JOB: Final = "callback_of"  # the label that leads from a delivery to its job
 LARGEST_EVENT: Final = 20_000  # bytes; as Standard Webhooks advises
@@ -42,8 +41,9 @@ def delivery_id(callback: DueCallback) -> str:
 def delivery(
     callback: DueCallback, entry: CatalogEntry, links: LinksView, *, retention: int
 ) -> Submit:
-    """Return the submit of the job that delivers an end; `retention` in ms."""
+    """Return the submit of the job that delivers an end; `retention` (ms) where it has none."""
     job, name = callback.job, delivery_id(callback)
+    kept = entry.limits.retention_seconds
     payload = {"url": job.callback_url, "payload": event(callback, links), "event_id": name}
     return Submit(
         tenant=job.tenant,
@@ -57,7 +57,7 @@ def delivery(
         labels={OF_JOB: job.id},
         submitted_by=SUBMITTED_BY,
         traceparent=job.traceparent,
-        retention=retention,
+        retention=retention if kept is None else round(kept * 1000),
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from services.worker import Fail, Retry, current, job
 from services.worker.jobs.webhook.courier import Answer, Courier, Unheard, Webhook
 from services.worker.jobs.webhook.verdict import Verdict, judge, readable, seconds_asked_for
+from shared.contracts.webhooks import DELIVER
 from shared.contracts.webhooks.signatures import tenant_secrets
 from shared.contracts.webhooks.targets import LONGEST_URL, TargetRefused
 from shared.runtime.settings import WebhookSettings
@@ -31,12 +32,13 @@ class Delivered(BaseModel):
 
 
 @job(
-    "webhook.deliver",
+    DELIVER,
     queue=QUEUE,
     retries=14,
     min_backoff="5s",
     max_backoff="12h",
     time_limit="30s",
+    retention="3d",
 )
 def deliver(url: Url, payload: dict[str, Any], event_id: EventId | None = None) -> Delivered:
     """POST a payload to a URL, signed for the tenant, until it answers 2xx or 410."""

@@ -8,10 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.refusals import Invalid, PayloadTooLarge
+from services.gateway.requests.fields import Broken
 from services.gateway.requests.jobs import parse_job_request, payload_text
 from services.gateway.times import parse_rfc3339, rfc3339
 
 NOW = 1_790_000_000_000
+
+
+def a_url(value: object) -> str:
+    """Take what looks like https, as the desk of webhooks does."""
+    if not str(value).startswith("https://"):
+        raise Broken("This must be an https URL.")
+    return str(value)
 
 
 def ask(**fields: Any) -> dict[str, object]:
@@ -20,12 +28,12 @@ def ask(**fields: Any) -> dict[str, object]:
 
 def faults(body: object) -> list[str]:
     with pytest.raises(Invalid) as refused:
-        parse_job_request(body, max_labels=2, now_ms=NOW)
+        parse_job_request(body, max_labels=2, now_ms=NOW, a_url=a_url)
     return [fault.pointer for fault in refused.value.errors]
 
 
 def test_a_plain_request_gets_the_defaults() -> None:
-    request = parse_job_request(ask(), max_labels=2, now_ms=NOW)
+    request = parse_job_request(ask(), max_labels=2, now_ms=NOW, a_url=a_url)
 
     assert (request.priority, request.queue, request.labels) == (5, None, {})
     assert (request.delay, request.run_at, request.expires_at, request.max_attempts) == (None,) * 4
@@ -34,9 +42,9 @@ def test_a_plain_request_gets_the_defaults() -> None:
 def test_null_means_the_default() -> None:
     names = ("queue", "priority", "delay_seconds", "run_at", "expires_at", "labels", "max_attempts")
 
-    request = parse_job_request(ask(**dict.fromkeys(names)), max_labels=2, now_ms=NOW)
+    request = parse_job_request(ask(**dict.fromkeys(names)), max_labels=2, now_ms=NOW, a_url=a_url)
 
-    assert request == parse_job_request(ask(), max_labels=2, now_ms=NOW)
+    assert request == parse_job_request(ask(), max_labels=2, now_ms=NOW, a_url=a_url)
 
 
 def test_every_fault_is_pointed_to_at_once() -> None:
@@ -104,12 +112,25 @@ def test_each_label_that_breaks_its_rule_is_pointed_to() -> None:
 
 def test_what_to_do_about_a_conflict_needs_a_unique_key() -> None:
     kept = parse_job_request(
-        ask(unique_key="order-1", on_conflict="reject"), max_labels=2, now_ms=NOW
+        ask(unique_key="order-1", on_conflict="reject"), max_labels=2, now_ms=NOW, a_url=a_url
     )
 
     assert (kept.unique_key, kept.on_conflict) == ("order-1", "reject")
     assert faults(ask(on_conflict="reject")) == ["/on_conflict"]
     assert faults(ask(unique_key="a", on_conflict="ignore")) == ["/on_conflict"]
+
+
+def test_a_callback_url_is_checked_like_that_of_any_webhook() -> None:
+    kept = parse_job_request(
+        ask(callback_url="https://a.example/x"), max_labels=2, now_ms=NOW, a_url=a_url
+    )
+    webhook = {"type": "webhook.deliver", "payload": {"url": "https://a.example"}}
+
+    assert kept.callback_url == "https://a.example/x"
+    assert faults(ask(callback_url="http://a.example/x")) == ["/callback_url"]
+    assert faults(ask(callback_url=7)) == ["/callback_url"]
+    assert faults(webhook | {"payload": {"url": "ftp://x"}}) == ["/payload/url"]
+    assert faults(webhook | {"callback_url": "https://a.example"}) == ["/callback_url"]
 
 
 def test_a_delay_and_a_time_do_not_go_together() -> None:
@@ -125,7 +146,10 @@ def test_a_job_must_be_able_to_start_before_it_expires() -> None:
 
 def test_durations_and_times_become_milliseconds() -> None:
     request = parse_job_request(
-        ask(delay_seconds=0.25, expires_at="2031-01-01T01:00:00.5+01:00"), max_labels=2, now_ms=NOW
+        ask(delay_seconds=0.25, expires_at="2031-01-01T01:00:00.5+01:00"),
+        max_labels=2,
+        now_ms=NOW,
+        a_url=a_url,
     )
 
     assert request.delay == 250

@@ -9,14 +9,14 @@ from shared.contracts.job import JobRecord
 from shared.contracts.operations import Read
 from shared.ports import AsyncJobStore
 
-_ID: Final = re.compile(
+JOB_ID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII
 )
 
 
 def is_job_id(text: str) -> bool:
     """Whether this is a UUIDv7 as we write them."""
-    return _ID.fullmatch(text) is not None
+    return JOB_ID.fullmatch(text) is not None
 
 
 def check_readable(job: str, caller: Caller) -> None:

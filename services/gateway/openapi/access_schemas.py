@@ -6,6 +6,7 @@ from services.gateway.openapi.schemas import (
     _MAYBE_TIME,
     _TEXT,
     _TIME,
+    ID,
     Schema,
     _object,
     _ref,
@@ -29,7 +30,7 @@ def named() -> dict[str, Schema]:
         **_of_keys(),
         "AuditEntry": _object(
             {
-                "id": {"type": "string", "format": "uuid"},
+                "id": ID,
                 "at": _TIME,
                 "tenant": {"type": ["string", "null"], "description": "null: the whole house."},
                 "by": _TEXT,

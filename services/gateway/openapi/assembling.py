@@ -23,7 +23,6 @@ from services.gateway.openapi.headers import ANSWERED
 
 Extra = dict[str, Any]
 _CALLS: Final = frozenset(method.lower() for method in HTTPMethod)
-_UUID: Final = {"type": "string", "format": "uuid"}
 _NAMED_BY_UUID: Final = frozenset({"job", "campaign"})
 
 
@@ -88,7 +87,7 @@ def _tell_path(call: Extra) -> None:
         if parameter["in"] == "path":
             parameter["schema"].pop("title", None)
             if parameter["name"] in _NAMED_BY_UUID:
-                parameter["schema"] = _UUID
+                parameter["schema"] = schemas.ID
 
 
 def _answers(call: Extra, failures: dict[str, Extra]) -> Extra:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from services.gateway.openapi.document import CURSOR, LIMIT, Extra, answer, operation
-from services.gateway.requests.dead_letters import OLDEST_SECONDS
+from services.gateway.requests.dead_letters import OLDEST_SECONDS, WORD
 from shared.contracts.job import DeadLetterReason
 
 
@@ -11,14 +11,15 @@ def _query(name: str, description: str, **schema: Any) -> Extra:  # noqa: ANN401
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
+_WORD: Final = {"type": "string", "pattern": f"^{WORD.pattern}$"}
 _AGE: Final = {"type": "number", "minimum": 0, "maximum": OLDEST_SECONDS}
 _PAGE: Final = (CURSOR, LIMIT)
 _FILTER: Final = (
-    _query("type", "The job's type.", type="string", minLength=1, maxLength=128),
+    _query("type", "The job's type.", **_WORD),
     _query(
         "reason", "Why it waits.", type="string", enum=[reason.value for reason in DeadLetterReason]
     ),
-    _query("error_code", "`error.code` of the job.", type="string", minLength=1, maxLength=128),
+    _query("error_code", "`error.code` of the job.", **_WORD),
     _query("older_than_seconds", "Dead for at least that long.", **_AGE),
     _query("newer_than_seconds", "Dead for at most that long.", **_AGE),
 )

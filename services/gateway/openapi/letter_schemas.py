@@ -7,7 +7,9 @@ from services.gateway.openapi.schemas import (
     _TEXT,
     _TIME,
     _URI,
+    ID,
     Schema,
+    _either,
     _maybe,
     _object,
     _ref,
@@ -21,12 +23,13 @@ from services.gateway.requests.dead_letters import (
     MOST_LETTERS,
     OLDEST_SECONDS,
     SLOWEST_RATE,
+    WORD,
 )
 from shared.contracts.dead_letters import Action, CampaignState
 from shared.contracts.job import DeadLetterReason
 
 _REASON: Schema = {"type": ["string", "null"], "maxLength": LONGEST_REASON}
-_WORD: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": 128}
+_WORD: Schema = {"type": ["string", "null"], "pattern": f"^{WORD.pattern}$"}
 _AGE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": OLDEST_SECONDS}
 
 
@@ -75,7 +78,7 @@ def _campaign_request() -> Schema:
             },
             "ids": {
                 "type": ["array", "null"],
-                "items": {"type": "string", "format": "uuid"},
+                "items": ID,
                 "minItems": 1,
                 "maxItems": MAX_IDS,
             },
@@ -94,6 +97,7 @@ def _campaign_request() -> Schema:
             "rate_per_second": 50,
             "reason": "the payment provider is back",
         },
+        oneOf=_either("filter", {"type": "object"}, "ids", {"type": "array"}),
     )
 
 
@@ -101,7 +105,7 @@ def _campaign() -> Schema:
     counts = dict.fromkeys(("matched", "done", "failed", "skipped"), _COUNT)
     return _object(
         {
-            "id": {"type": "string", "format": "uuid"},
+            "id": ID,
             "action": {"enum": [action.value for action in Action]},
             "state": {"enum": [state.value for state in CampaignState]},
             "filter": _maybe(_object(_filter())),

@@ -5,6 +5,7 @@ from typing import Any
 from services.gateway.access import LONGEST_TTL_SECONDS, SUBMIT_TTL_SECONDS
 from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
 from services.gateway.problems import STATUS
+from services.gateway.read import JOB_ID
 from services.gateway.requests.jobs import (
     DEFAULT_PRIORITY,
     LABEL,
@@ -27,6 +28,7 @@ _FLAG: Schema = {"type": "boolean"}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+ID: Schema = {"type": "string", "format": "uuid", "pattern": f"^{JOB_ID.pattern}$"}  # UUIDv7
 _URI: Schema = {"type": "string", "format": "uri"}
 WEBHOOK_URL: Schema = {"type": "string", "format": "uri", "maxLength": LONGEST_URL}
 _ANY_OBJECT: Schema = {"type": "object"}
@@ -107,13 +109,14 @@ def _job_request() -> Schema:
         "type",
         "payload",
         example={"type": "demo.steps", "payload": {"steps": 20, "seconds_per_step": 0.2}},
+        **{"not": _both("delay_seconds", "number", "run_at", "string")},
     )
 
 
 def _token_request(most: int) -> Schema:
     return _request(
         {
-            "jobs": {"type": ["array", "null"], "items": _TEXT, "minItems": 1, "maxItems": most},
+            "jobs": {"type": ["array", "null"], "items": ID, "minItems": 1, "maxItems": most},
             "feed": {"type": ["boolean", "null"]},
             "cancel": {"type": ["boolean", "null"]},
             "ttl_seconds": {
@@ -124,12 +127,13 @@ def _token_request(most: int) -> Schema:
             },
         },
         example={"jobs": ["0190a0a0-0000-7000-8000-000000000001"], "ttl_seconds": 600},
+        oneOf=_either("jobs", {"type": "array"}, "feed", {"const": True}),
     )
 
 
 def _job() -> dict[str, Schema]:
     return {
-        "id": {"type": "string", "format": "uuid"},
+        "id": ID,
         "type": _TEXT,
         "queue": _TEXT,
         "state": {"enum": [state.value for state in State]},
@@ -275,15 +279,33 @@ def _object(properties: dict[str, Schema]) -> Schema:
 
 
 def _request(
-    properties: dict[str, Schema], *required: str, example: Schema | None = None
+    properties: dict[str, Schema],
+    *required: str,
+    example: Schema | None = None,
+    **rules: object,
 ) -> Schema:
     schema = {
         "type": "object",
         "properties": properties,
         "required": list(required),
         "additionalProperties": False,
+        **rules,
     }
     return schema if example is None else {**schema, "examples": [example]}
+
+
+def _both(one: str, its_type: str, other: str, others_type: str) -> Schema:
+    """Return what is true of an object that has both members, neither of them null."""
+    properties = {one: {"type": its_type}, other: {"type": others_type}}
+    return {"required": [one, other], "properties": properties}
+
+
+def _either(one: str, its: Schema, other: str, others: Schema) -> list[Schema]:
+    """Return the rule (for oneOf) that of two members one is given and the other is not."""
+    return [
+        {"required": [one], "properties": {one: its, other: {"enum": [None, False]}}},
+        {"required": [other], "properties": {one: {"type": "null"}, other: others}},
+    ]
 
 
 def _seconds(most: int) -> Schema:

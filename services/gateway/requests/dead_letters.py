@@ -31,7 +31,7 @@ FASTEST_RATE: Final = 1000.0
 OLDEST_SECONDS: Final = 10 * 366 * 86_400
 MOST_LETTERS: Final = 1_000_000_000
 WORD: Final = re.compile(r"[^\x00-\x1f\x7f]{1,128}")  # a type, an error code
-_NUMBER: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def parse_letter_query(query: Mapping[str, str]) -> LetterQuery:
     members: dict[str, object] = dict(query)
     for name in ("limit", "older_than_seconds", "newer_than_seconds"):
         if name in query and _NUMBER.fullmatch(query[name]):
-            members[name] = float(query[name]) if "." in query[name] else int(query[name])
+            members[name] = int(query[name]) if query[name].isdecimal() else float(query[name])
     fields = Fields(members)
     found = _filter(fields)
     cursor = fields.optional("cursor", a_text(longest=200))

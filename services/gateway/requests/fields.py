@@ -131,9 +131,11 @@ def a_name(pattern: re.Pattern[str]) -> Rule[str]:
 
 
 def a_whole_number(least: int, most: int) -> Rule[int]:
-    """Demand an integer within bounds, both included."""
+    """Demand an integer within bounds, both included; 5.0 is one, as JSON Schema has it."""
 
     def rule(value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise Broken(f"This must be a whole number from {least} to {most}.")
         return value

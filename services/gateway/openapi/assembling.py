@@ -6,7 +6,6 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.gateway.access import MAX_JOBS
 from services.gateway.openapi import (
     access_schemas,
     errors,
@@ -14,6 +13,7 @@ from services.gateway.openapi import (
     letter_schemas,
     probe_calls,
     queue_schemas,
+    request_schemas,
     schemas,
     webhooks,
 )
@@ -70,7 +70,8 @@ def _document(app: FastAPI) -> Extra:
 
 def _schemas() -> dict[str, Extra]:
     named = {
-        **schemas.named(max_token_jobs=MAX_JOBS),
+        **schemas.named(),
+        **request_schemas.named(),
         **letter_schemas.named(),
         **access_schemas.named(),
         **queue_schemas.named(),

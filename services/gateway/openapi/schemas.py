@@ -1,23 +1,14 @@
-"""The schemas of requests and answers, for the OpenAPI document."""
+"""The schemas of answers, and the words all schemas are made of, for the OpenAPI document."""
 
 from typing import Any
 
-from services.gateway.access import LONGEST_TTL_SECONDS, SUBMIT_TTL_SECONDS
-from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
 from services.gateway.problems import STATUS
 from services.gateway.read import JOB_ID
 from services.gateway.requests.jobs import (
-    DEFAULT_PRIORITY,
     LABEL,
-    LONGEST_UNIQUE_KEY,
-    MAX_ATTEMPTS,
-    MAX_DELAY_SECONDS,
     MAX_LABEL_VALUE,
-    MAX_PRIORITY,
-    QUEUE,
-    TYPE,
 )
-from shared.contracts.job import DeadLetterReason, OnConflict, Outcome
+from shared.contracts.job import DeadLetterReason, Outcome
 from shared.contracts.lifecycle import State
 from shared.contracts.webhooks.targets import LONGEST_URL
 
@@ -39,11 +30,10 @@ _LABELS: Schema = {
 }
 
 
-def named(*, max_token_jobs: int) -> dict[str, Schema]:
+def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     job = _job()
     return {
-        "JobRequest": _job_request(),
         "Job": _object(job),
         "AcceptedJob": _object({**job, "access": _ref("Access"), "deduplicated": _FLAG}),
         "JobPage": _object(
@@ -52,83 +42,12 @@ def named(*, max_token_jobs: int) -> dict[str, Schema]:
                 "page": _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG}),
             }
         ),
-        "CancelRequest": _request(
-            {
-                "reason": {"type": ["string", "null"], "maxLength": LONGEST_REASON},
-                "grace_seconds": _seconds(LONGEST_GRACE_SECONDS),
-            },
-            example={"reason": "no longer needed", "grace_seconds": 5},
-        ),
-        "TokenRequest": _token_request(max_token_jobs),
         "Access": _object({"token": _TEXT, "expires_at": _TIME, "stream_url": _URI}),
         "JobType": _job_type(),
         "JobTypes": _object({"data": {"type": "array", "items": _ref("JobType")}}),
         "Error": _error(),
         "Problem": _problem(),
     }
-
-
-def _job_request() -> Schema:
-    return _request(
-        {
-            "type": {"type": "string", "pattern": f"^{TYPE.pattern}$"},
-            "payload": {"type": "object", "description": "Fits the schema in /v1/types/{type}."},
-            "queue": {"type": ["string", "null"], "pattern": f"^{QUEUE.pattern}$"},
-            "priority": {
-                "type": ["integer", "null"],
-                "minimum": 0,
-                "maximum": MAX_PRIORITY,
-                "default": DEFAULT_PRIORITY,
-            },
-            "delay_seconds": _seconds(MAX_DELAY_SECONDS),
-            "run_at": _MAYBE_TIME,
-            "expires_at": _MAYBE_TIME,
-            "labels": {**_LABELS, "type": ["object", "null"]},
-            "max_attempts": {
-                "type": ["integer", "null"],
-                "minimum": 1,
-                "maximum": MAX_ATTEMPTS,
-            },
-            "unique_key": {
-                "type": ["string", "null"],
-                "minLength": 1,
-                "maxLength": LONGEST_UNIQUE_KEY,
-                "description": "No other job of the tenant that has not ended has it.",
-            },
-            "on_conflict": {
-                "enum": [*OnConflict, None],
-                "default": OnConflict.RETURN.value,
-                "description": "Where the unique_key is taken: the job that has it, or 409.",
-            },
-            "callback_url": {
-                **WEBHOOK_URL,
-                "type": ["string", "null"],
-                "description": "Told of every final state by a webhook; see `webhooks`.",
-            },
-        },
-        "type",
-        "payload",
-        example={"type": "demo.steps", "payload": {"steps": 20, "seconds_per_step": 0.2}},
-        **{"not": _both("delay_seconds", "number", "run_at", "string")},
-    )
-
-
-def _token_request(most: int) -> Schema:
-    return _request(
-        {
-            "jobs": {"type": ["array", "null"], "items": ID, "minItems": 1, "maxItems": most},
-            "feed": {"type": ["boolean", "null"]},
-            "cancel": {"type": ["boolean", "null"]},
-            "ttl_seconds": {
-                "type": ["integer", "null"],
-                "minimum": 1,
-                "maximum": LONGEST_TTL_SECONDS,
-                "default": SUBMIT_TTL_SECONDS,
-            },
-        },
-        example={"jobs": ["0190a0a0-0000-7000-8000-000000000001"], "ttl_seconds": 600},
-        oneOf=_either("jobs", {"type": "array"}, "feed", {"const": True}),
-    )
 
 
 def _job() -> dict[str, Schema]:

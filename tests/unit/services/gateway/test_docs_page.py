@@ -5,11 +5,11 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from services.gateway.openapi.schemas import named
+from services.gateway.openapi import request_schemas, schemas
 from services.gateway.problems import STATUS
 from services.gateway.routes import docs
 
-SCHEMAS = named(max_token_jobs=10)
+SCHEMAS = schemas.named() | request_schemas.named()
 WITH_EXAMPLES = sorted(name for name, schema in SCHEMAS.items() if "examples" in schema)
 
 

@@ -11,6 +11,7 @@ from shared.contracts.commands import RunJob
 from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Operation
 from shared.contracts.queues import Pauses
+from shared.contracts.rates import Draw, Rate
 
 A = TypeVar("A")
 
@@ -116,6 +117,17 @@ class KeyBook(Protocol):
 
     async def note_used(self, used: Mapping[str, int]) -> None:
         """Note when keys were last used."""
+
+
+class Buckets(Protocol):
+    """Token buckets that all gateways share."""
+
+    async def draw(self, tenant: str, name: str, *, rate: Rate, wanted: int) -> Draw:
+        """Take up to `wanted` requests from a tenant's bucket; a repeat may take them again.
+
+        Raises:
+            StoreUnavailable: no answer within the adapter's deadline.
+        """
 
 
 class CommandPublisher(Protocol):

@@ -12,6 +12,7 @@ from services.gateway.refusals import (
     BadHeader,
     Forbidden,
     KeyOver,
+    NoCredential,
     TenantRequired,
     Unauthenticated,
     UnknownKey,
@@ -122,7 +123,8 @@ def authenticate(
     """Return the caller behind an Authorization header; `now_ms` since the epoch.
 
     Raises:
-        Unauthenticated: no header, or nothing that could be a key or a token.
+        NoCredential: no header of that scheme.
+        Unauthenticated: nothing that could be a key or a token.
         UnknownKey: a key that `find` does not know, or not with this secret.
         KeyOver: a key that has expired or was revoked.
         InvalidToken: a token that is not one of ours, has expired (ExpiredToken), or whose key
@@ -133,7 +135,7 @@ def authenticate(
     scheme, _, credential = headers.get("authorization", "").partition(" ")
     credential = credential.strip()
     if scheme.lower() != "bearer" or not credential:
-        raise Unauthenticated
+        raise NoCredential
     named = headers.get(TENANT_HEADER)
     if credential.startswith("wm_"):
         return _key_caller(_known(credential, find, now_ms), named)

@@ -83,23 +83,24 @@ def _template(scope: Scope) -> str:
 class _Exchange:
     """One request's id and what was answered."""
 
-    __slots__ = ("_header", "_send", "finished", "request_id", "started", "status")
+    __slots__ = ("_headers", "_send", "finished", "request_id", "started", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         sent = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
         text = sent.decode("latin-1")
         self.request_id = text if _REQUEST_ID.fullmatch(text) else uuid_utils.uuid7().hex
-        self._header = (b"x-request-id", self.request_id.encode())
+        self._headers = [(b"x-request-id", self.request_id.encode())]
         self._send = send
         self.started = self.finished = False
         self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
         scope["waymark.request_id"] = self.request_id
+        scope["waymark.headers"] = self._headers  # whoever adds to it adds to the answer
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), self._header]
+            message["headers"] = [*message.get("headers", ()), *self._headers]
         elif not message.get("more_body"):
             self.finished = True
         await self._send(message)

@@ -1,35 +1,104 @@
-"""The door: a request in, its caller out."""
+"""The door: a request in, its caller out. Every route passes it."""
 
 from collections.abc import Callable
+from typing import Final
 
 from starlette.requests import Request
 
 from services.gateway.credentials import Caller, authenticate
 from services.gateway.keys.ring import KeyRing
-from services.gateway.refusals import UnknownKey
+from services.gateway.metrics import GateReason, Metrics
+from services.gateway.rate.standing import Standing
+from services.gateway.rate.turnstile import Turnstile
+from services.gateway.refusals import (
+    Forbidden,
+    KeyOver,
+    NoCredential,
+    RateLimited,
+    Unauthenticated,
+    UnknownKey,
+)
+from shared.contracts.errors import (
+    ExpiredToken,
+    InvalidToken,
+    RevokedToken,
+    StoreUnavailable,
+    WaymarkError,
+)
+
+_REASONS: Final[tuple[tuple[type[WaymarkError], GateReason], ...]] = (
+    (NoCredential, GateReason.NO_CREDENTIAL),
+    (UnknownKey, GateReason.UNKNOWN_KEY),
+    (KeyOver, GateReason.KEY_OVER),
+    (Unauthenticated, GateReason.MALFORMED),
+    (RevokedToken, GateReason.TOKEN_REVOKED),
+    (ExpiredToken, GateReason.TOKEN_EXPIRED),
+    (InvalidToken, GateReason.BAD_TOKEN),
+    (Forbidden, GateReason.FORBIDDEN),
+    (StoreUnavailable, GateReason.STORE_AWAY),
+)
+_OF_POLICY: Final = {
+    "tenant": GateReason.TENANT_RATE,
+    "pages": GateReason.PAGES_RATE,
+    "token": GateReason.TOKEN_RATE,
+    "failures": GateReason.ADDRESS_RATE,
+}
+"""By the policy that a standing names."""
 
 
 class Gate:
-    """Knows the keys and the secret of browser tokens. Every route passes it."""
+    """Knows the keys, the secret of browser tokens, and how much each may ask."""
 
-    def __init__(self, *, ring: KeyRing, token_secret: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        ring: KeyRing,
+        token_secret: str,
+        turnstile: Turnstile,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+    ) -> None:
         """Keep them."""
         self._ring = ring
         self._token_secret = token_secret
+        self._turnstile = turnstile
+        self._metrics = metrics
         self._now_ms = now_ms
 
     async def caller(self, request: Request) -> Caller:
-        """Return who calls; raises as `credentials.authenticate` does."""
+        """Return who calls, once there is room for the request.
+
+        Raises:
+            RateLimited: there is none, or this address has shown too many wrong credentials.
+            StoreUnavailable: whether the key holds cannot be known now.
+            Unauthenticated, InvalidToken, Forbidden, BadHeader: as `credentials.authenticate`.
+        """
         try:
-            caller = self._authenticate(request)
-        except UnknownKey as unknown:
-            if unknown.id in self._ring.of_file:
-                raise
-            await self._ring.look_again()  # it may have been made, or rotated, a moment ago
-            caller = self._authenticate(request)
+            caller = await self._identify(request)
+        except WaymarkError as refusal:
+            self._count(refusal)
+            raise
         if caller.grant is None:
             self._ring.note_use(caller.key)
+        standing = await self._turnstile.ask(caller)
+        if standing is not None:
+            self._let_through(request, standing)
         return caller
+
+    async def _identify(self, request: Request) -> Caller:
+        try:
+            return self._authenticate(request)
+        except UnknownKey as unknown:
+            self._charge(request)
+            if unknown.id in self._ring.of_file:
+                raise
+        except NoCredential:
+            raise
+        except (Unauthenticated, InvalidToken):
+            self._charge(request)
+            raise
+        await self._ring.look_again()  # the key may have been made, or rotated, a moment ago
+        return self._authenticate(request)
 
     def _authenticate(self, request: Request) -> Caller:
         return authenticate(
@@ -38,3 +107,21 @@ class Gate:
             token_secret=self._token_secret,
             now_ms=self._now_ms(),
         )
+
+    def _charge(self, request: Request) -> None:
+        """Bound what wrong credentials cost us; whoever shows a right one does not come here."""
+        standing = self._turnstile.fail(request.client.host if request.client else "")
+        if not standing.passes:
+            self._let_through(request, standing)
+
+    def _let_through(self, request: Request, standing: Standing) -> None:
+        request.scope["waymark.headers"] += standing.headers()
+        if not standing.passes:
+            self._metrics.refused(_OF_POLICY[standing.policy])
+            raise RateLimited(standing.policy, retry_after=standing.retry_after)
+
+    def _count(self, refusal: WaymarkError) -> None:
+        for kind, reason in _REASONS:
+            if isinstance(refusal, kind):
+                self._metrics.refused(reason)
+                return

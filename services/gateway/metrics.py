@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,6 +24,24 @@ DUTIES: Final = (
 )
 _FAST: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
 _HTTP: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+class GateReason(StrEnum):
+    """Why a request is turned away before anybody looks at what it asks for."""
+
+    NO_CREDENTIAL = "no_credential"
+    MALFORMED = "malformed"
+    UNKNOWN_KEY = "unknown_key"
+    KEY_OVER = "key_over"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a reason
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a reason
+    FORBIDDEN = "forbidden"
+    STORE_AWAY = "store_away"
+    TENANT_RATE = "tenant_rate"
+    PAGES_RATE = "pages_rate"
+    TOKEN_RATE = "token_rate"  # noqa: S105 - a reason
+    ADDRESS_RATE = "address_rate"
 
 
 class Metrics:
@@ -74,6 +93,11 @@ class Metrics:
             "waymark_http_unexpected_errors_total",
             "Requests answered with 500 because of a mistake of ours.",
         )
+        self._refusals = self._counter(
+            "waymark_http_refusals_total",
+            "Requests that were turned away at the gate.",
+            "reason",
+        )
         self._answered: dict[tuple[str, str, int], Histogram] = {}
         self._be_born()
 
@@ -94,6 +118,8 @@ class Metrics:
             self._republished.labels(reason)
         for verdict in ("ack", "publish", "publish_later", "undecodable"):
             self._dead.labels(verdict)
+        for reason in GateReason:
+            self._refusals.labels(reason.value)
         for duty in DUTIES:
             self._duty_done.labels(duty)
             self._duty_failed.labels(duty)
@@ -114,6 +140,10 @@ class Metrics:
         if child is None:
             child = self._answered[key] = self._http.labels(method, route, str(status))
         child.observe(seconds)
+
+    def refused(self, reason: GateReason) -> None:
+        """Count a request that did not come through the gate."""
+        self._refusals.labels(reason.value).inc()
 
     def crashed(self) -> None:
         """Count a request that ended in a mistake of ours."""

@@ -52,6 +52,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "idempotency-key-reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "headers-too-large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,  # by shared/runtime/front.py
     "quota-exceeded": HTTPStatus.TOO_MANY_REQUESTS,
+    "rate-limited": HTTPStatus.TOO_MANY_REQUESTS,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "catalogue-empty": HTTPStatus.SERVICE_UNAVAILABLE,
     "temporarily-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

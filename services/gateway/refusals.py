@@ -6,7 +6,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from shared.contracts.errors import WaymarkError
 
@@ -22,7 +21,7 @@ class Fault:
 class Refusal(WaymarkError):
     """The request cannot be carried out."""
 
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
 
     def __init__(
         self,
@@ -67,6 +66,10 @@ class Unauthenticated(Refusal):
     code = "unauthenticated"
 
 
+class NoCredential(Unauthenticated):
+    """Say who you are: Authorization: Bearer wm_<id>_<secret>."""
+
+
 class UnknownKey(Unauthenticated):
     """This API key is not known."""
 
@@ -89,6 +92,18 @@ class Forbidden(Refusal):
     """This key or token does not allow that."""
 
     code = "forbidden"
+
+
+class RateLimited(Refusal):
+    """Too many requests: slow down, and come back after Retry-After."""
+
+    code = "rate-limited"
+    retryable = True
+
+    def __init__(self, policy: str = "tenant", *, retry_after: int = 1) -> None:
+        """Name the policy of RateLimit-Policy that is violated."""
+        super().__init__(extra={"violated_policies": [policy]})
+        self.retry_after = retry_after
 
 
 class JobNotFound(Refusal):
@@ -194,7 +209,7 @@ class InFlight(Refusal):
 
     code = "idempotency-in-flight"
     retryable = True
-    retry_after: ClassVar[int | None] = 1
+    retry_after: int | None = 1
 
 
 class BodyTooLarge(Refusal):
@@ -250,7 +265,7 @@ class QuotaExceeded(Refusal):
 
     code = "quota-exceeded"
     retryable = True
-    retry_after: ClassVar[int | None] = 10
+    retry_after: int | None = 10
 
 
 class EmptyCatalogue(Refusal):
@@ -258,7 +273,7 @@ class EmptyCatalogue(Refusal):
 
     code = "catalogue-empty"
     retryable = True
-    retry_after: ClassVar[int | None] = 5
+    retry_after: int | None = 5
 
 
 class Unavailable(Refusal):
@@ -266,7 +281,7 @@ class Unavailable(Refusal):
 
     code = "temporarily-unavailable"
     retryable = True
-    retry_after: ClassVar[int | None] = 2
+    retry_after: int | None = 2
 
 
 class Overloaded(Refusal):
@@ -274,4 +289,4 @@ class Overloaded(Refusal):
 
     code = "overloaded"
     retryable = True
-    retry_after: ClassVar[int | None] = 1
+    retry_after: int | None = 1

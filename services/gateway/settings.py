@@ -1,11 +1,13 @@
 """Everything the gateway can be told from outside."""
 
+import math
 from pathlib import Path
 from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
+from shared.contracts.rates import Rate
 from shared.runtime.settings import CommonSettings, WebhookSettings, is_address
 
 _HTTP: Final = frozenset({"http", "https"})
@@ -22,6 +24,10 @@ class GatewaySettings(CommonSettings, WebhookSettings):
     token_secret: SecretStr = Field(min_length=32)  # signs browser tokens; the notifier's too
     keys_file: Path | None = None  # JSON: the hashes of API keys, with tenant and scopes
     origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
+
+    rate_limit: float = Field(default=5_000, ge=0)  # requests a second of a tenant; 0: no limit
+    rate_burst: int = Field(default=0, ge=0)  # requests at once; 0: twice the rate limit
+    token_rate_limit: float = Field(default=50, ge=0)  # the same of a browser token; 0: no limit
 
     overdue_seconds: float = Field(
         default=60.0, gt=0
@@ -60,6 +66,19 @@ class GatewaySettings(CommonSettings, WebhookSettings):
     def public_stream_url(self) -> str:
         """Where browsers reach the stream."""
         return self.stream_url or f"ws://{_dialable(self.host)}:{self.notifier_port}/v1/stream"
+
+    @property
+    def tenant_rate(self) -> Rate | None:
+        """How many requests of a tenant may pass."""
+        if not self.rate_limit:
+            return None
+        return Rate(self.rate_limit, self.rate_burst or max(1, math.ceil(self.rate_limit * 2)))
+
+    @property
+    def token_rate(self) -> Rate | None:
+        """How many requests of a browser token may pass."""
+        burst = max(1, math.ceil(self.token_rate_limit * 2))
+        return Rate(self.token_rate_limit, burst) if self.token_rate_limit else None
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

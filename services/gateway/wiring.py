@@ -31,6 +31,9 @@ from services.gateway.parts import Limits, Parts
 from services.gateway.planning import Terms
 from services.gateway.queues.broker_side import BrokerSide
 from services.gateway.queues.desk import QueueDesk
+from services.gateway.rate.limiter import RateLimiter
+from services.gateway.rate.local import LocalBuckets
+from services.gateway.rate.turnstile import FAILURES, Turnstile
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
@@ -42,6 +45,7 @@ from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import (
     AsyncRedisStore,
     RedisAudit,
+    RedisBuckets,
     RedisKeyBook,
     RedisPauses,
     RedisRegistry,
@@ -68,6 +72,7 @@ class _World:
     registry: RedisRegistry
     audit: RedisAudit
     key_book: RedisKeyBook
+    buckets: RedisBuckets
     publisher: PikaPublisher
     deliveries: DeadLetterQueue
     depths: QueueDepths
@@ -148,6 +153,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         registry=RedisRegistry(redis_url, deadline=STORE_SECONDS),
         audit=RedisAudit(redis_url, deadline=STORE_SECONDS),
         key_book=RedisKeyBook(redis_url, deadline=STORE_SECONDS),
+        buckets=RedisBuckets(redis_url, deadline=STORE_SECONDS),
         publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
         deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
@@ -173,7 +179,13 @@ def _parts(
     secret = settings.token_secret.get_secret_value()
     stream_url = settings.public_stream_url
     return Parts(
-        gate=Gate(ring=ring, token_secret=secret, now_ms=_now_ms),
+        gate=Gate(
+            ring=ring,
+            token_secret=secret,
+            turnstile=_turnstile(settings, world),
+            metrics=metrics,
+            now_ms=_now_ms,
+        ),
         store=world.store,
         submission=Submission(
             store=world.store,
@@ -212,6 +224,16 @@ def _parts(
     )
 
 
+def _turnstile(settings: GatewaySettings, world: _World) -> Turnstile:
+    rate, token_rate = settings.tenant_rate, settings.token_rate
+    return Turnstile(
+        tenants=RateLimiter(world.buckets, rate, policy="tenant") if rate else None,
+        pages=RateLimiter(world.buckets, rate, policy="pages") if rate else None,
+        tokens=LocalBuckets(token_rate) if token_rate else None,
+        failures=LocalBuckets(FAILURES),
+    )
+
+
 @asynccontextmanager
 async def _running(
     world: _World, duties: Sequence[Duty], works: Sequence[Work]
@@ -224,6 +246,7 @@ async def _running(
         house.push_async_callback(world.broker_side.close)
         house.push_async_callback(world.audit.close)
         house.push_async_callback(world.key_book.close)
+        house.push_async_callback(world.buckets.close)
         await world.publisher.start()
         house.push_async_callback(world.publisher.close)
         await world.feed.start()

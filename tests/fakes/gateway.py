@@ -23,15 +23,20 @@ from services.gateway.parts import Limits, Parts
 from services.gateway.planning import USUAL_TERMS, Terms
 from services.gateway.queues.broker_side import BrokerSide
 from services.gateway.queues.desk import QueueDesk
+from services.gateway.rate.limiter import RateLimiter
+from services.gateway.rate.local import LocalBuckets
+from services.gateway.rate.turnstile import FAILURES, Turnstile
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
 from shared.contracts.catalog import CatalogEntry
+from shared.contracts.rates import Rate
 from shared.runtime.settings import WebhookSettings
 from shared.stream.switchboard import Switchboard
 from tests.fakes.audit import FakeAudit
+from tests.fakes.buckets import FakeBuckets
 from tests.fakes.depths import FakeDepths
 from tests.fakes.feed import FakeFeed
 from tests.fakes.key_book import FakeKeyBook
@@ -66,6 +71,10 @@ KEYS: Final = (
 )
 
 
+RATE: Final = Rate(5_000, 10_000)
+TOKEN_RATE: Final = Rate(50, 100)
+
+
 class FakeGateway:
     """The gateway's app, its fakes and a client; `headers` of a call add to the dev key's."""
 
@@ -76,6 +85,8 @@ class FakeGateway:
         origins: tuple[str, ...] = (),
         webhooks: dict[str, str] | None = None,
         terms: Terms = USUAL_TERMS,
+        rate: Rate = RATE,
+        token_rate: Rate = TOKEN_RATE,
     ) -> None:
         keys = folder / "keys.json"
         keys.write_text(json.dumps(KEYS))
@@ -92,6 +103,7 @@ class FakeGateway:
         self.switchboard = Switchboard(store, self.feed)
         self.audit = FakeAudit()
         self.key_book = FakeKeyBook()
+        self.buckets = FakeBuckets()
         self.ring = KeyRing(KeysFile(keys), self.key_book, now_ms=_now_ms)
         self.pauses = FakePauses()
         self.depths = FakeDepths()
@@ -103,7 +115,13 @@ class FakeGateway:
             broker=BrokerSide(self.depths),
         )
         parts = Parts(
-            gate=Gate(ring=self.ring, token_secret=TOKEN_SECRET, now_ms=_now_ms),
+            gate=Gate(
+                ring=self.ring,
+                token_secret=TOKEN_SECRET,
+                turnstile=_turnstile(self.buckets, rate, token_rate),
+                metrics=self.metrics,
+                now_ms=_now_ms,
+            ),
             store=store,
             submission=Submission(
                 store=store,
@@ -190,3 +208,12 @@ def _never() -> Any:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _turnstile(buckets: FakeBuckets, rate: Rate, token_rate: Rate) -> Turnstile:
+    return Turnstile(
+        tenants=RateLimiter(buckets, rate, policy="tenant"),
+        pages=RateLimiter(buckets, rate, policy="pages"),
+        tokens=LocalBuckets(token_rate),
+        failures=LocalBuckets(FAILURES),
+    )

@@ -14,7 +14,7 @@ Extra = dict[str, Any]
 EVERY_CALL: Final = (
     *("bad-request", "bad-header", "tenant-required"),
     *("unauthenticated", "invalid-token", "token-expired", "token-revoked", "forbidden"),
-    *("headers-too-large", "internal", "overloaded", "store-unavailable"),
+    *("headers-too-large", "rate-limited", "internal", "overloaded", "store-unavailable"),
 )
 A_BODY: Final = (
     *("not-json", "request-timeout", "body-too-large", "unsupported-media-type"),

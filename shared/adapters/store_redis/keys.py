@@ -36,6 +36,11 @@ def audit(tenant: str) -> str:
     return f"{prefix(tenant)}audit"
 
 
+def bucket(tenant: str, name: str) -> str:
+    """Return the key of a tenant's token bucket; `name` tells it from the tenant's others."""
+    return f"{prefix(tenant)}bucket:{name}"
+
+
 def duty(name: str) -> str:
     """Return the key of the lease of a house-wide duty."""
     return f"wm:duty:{name}"

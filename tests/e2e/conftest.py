@@ -22,6 +22,7 @@ def clean_env(extra: Mapping[str, str]) -> dict[str, str]:
         "WAYMARK_NODES": "private",
         "WAYMARK_SLOTS": SLOTS,
         "WAYMARK_DRAIN_SECONDS": SHORT_DRAIN,
+        "WAYMARK_WEBHOOK_ALLOW": "http://127.0.0.1:*",
         **extra,
     }
 

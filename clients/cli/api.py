@@ -17,6 +17,7 @@ DEADLINE_SECONDS: Final = 15.0  # of one request
 TOKEN_SECONDS: Final = 600
 
 _VISIBLE: Final = re.compile(r"[!-~]+")
+_QUEUE: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 _JOB_ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 Document = dict[str, Any]
@@ -119,6 +120,20 @@ class Api:
     def abort_campaign(self, campaign: str) -> Document:
         """Stop a campaign; return it."""
         return self._ask("POST", f"{_campaign_path(campaign)}/abort", body={})
+
+    def queues(self) -> Document:
+        """Return `{data}`: every queue, and with a platform key all about it."""
+        return self._ask("GET", "/v1/queues")
+
+    def order_queue(self, order: str, queue: str, *, reason: str | None) -> Document:
+        """Pause or resume a queue; return it."""
+        if not _QUEUE.fullmatch(queue):
+            raise Stop(f"{plain(queue)!r} is no name of a queue", Exit.USAGE)
+        return self._ask("POST", f"/v1/queues/{queue}/{order}", body={"reason": reason})
+
+    def workers(self) -> Document:
+        """Return `{data}`: the live workers."""
+        return self._ask("GET", "/v1/workers")
 
     def access(self, job: str) -> Access:
         """Get a token to watch a job."""

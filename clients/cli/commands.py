@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import dead_letters, render
+from clients.cli import dead_letters, queues, render, workers
 from clients.cli.api import Api, Document
 from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(dead_letters.app)
+app.add_typer(queues.app)
+app.add_typer(workers.app)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -15,20 +15,26 @@ DEFAULT_URL: Final = "http://127.0.0.1:8000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`stream_url` None: as the gateway says. `api_key` None: nobody told us."""
+    """`stream_url` None: as the gateway says. A key that is None: nobody told us."""
 
     url: str
     stream_url: str | None
     api_key: str | None
+    platform_key: str | None = None
+
+    def as_platform(self) -> "Settings":
+        """Return the same with the platform's key as the key, where there is one."""
+        return replace(self, api_key=self.platform_key or self.api_key)
 
 
 def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
-    """Read WAYMARK_URL, WAYMARK_STREAM_URL and WAYMARK_API_KEY."""
+    """Read WAYMARK_URL, WAYMARK_STREAM_URL, WAYMARK_API_KEY and WAYMARK_PLATFORM_KEY."""
     told = {**_dev_env(folder or Path.cwd()), **(os.environ if environ is None else environ)}
     return Settings(
         url=(told.get("WAYMARK_URL") or DEFAULT_URL).rstrip("/"),
         stream_url=told.get("WAYMARK_STREAM_URL") or None,
         api_key=told.get("WAYMARK_API_KEY") or None,
+        platform_key=told.get("WAYMARK_PLATFORM_KEY") or None,
     )
 
 

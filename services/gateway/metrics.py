@@ -1,8 +1,6 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -68,7 +66,7 @@ class Metrics:
         )
         self._publish = self._histogram(
             "waymark_jobs_publish_duration_seconds",
-            "From handing a message over to the broker's confirm.",
+            "From handing messages over together to the broker's last confirm.",
             "result",
         )
         self._republished = self._counter(
@@ -98,7 +96,10 @@ class Metrics:
             "Requests that were turned away at the gate.",
             "reason",
         )
+        # to look a child up by its labels costs more than to count
         self._answered: dict[tuple[str, str, int], Histogram] = {}
+        self._submitted: dict[tuple[str, str], Counter] = {}
+        self._submit_took: dict[str, Histogram] = {}
         self._be_born()
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
@@ -149,24 +150,24 @@ class Metrics:
         """Count a request that ended in a mistake of ours."""
         self._crashes.inc()
 
-    def submitted(self, queue: str, outcome: str) -> None:
-        """Count a submit."""
-        self._submissions.labels(queue, outcome).inc()
+    def submitted(self, queue: str, outcome: str, *, count: int = 1) -> None:
+        """Count submits."""
+        key = (queue, outcome)
+        child = self._submitted.get(key)
+        if child is None:
+            child = self._submitted[key] = self._submissions.labels(queue, outcome)
+        child.inc(count)
 
     def submit_took(self, queue: str, seconds: float) -> None:
         """Observe a submit that was accepted."""
-        self._submit.labels(queue).observe(seconds)
+        child = self._submit_took.get(queue)
+        if child is None:
+            child = self._submit_took[queue] = self._submit.labels(queue)
+        child.observe(seconds)
 
-    @contextmanager
-    def publishing(self) -> Iterator[None]:
-        """Observe a publish from its start to its confirm or failure."""
-        started = time.monotonic()
-        result = "failed"
-        try:
-            yield
-            result = "confirmed"
-        finally:
-            self._publish.labels(result).observe(time.monotonic() - started)
+    def publish_took(self, seconds: float, *, failed: bool) -> None:
+        """Observe a publish; `failed`: of one of its messages at least nobody knows."""
+        self._publish.labels("failed" if failed else "confirmed").observe(seconds)
 
     def republished(self, reason: str) -> None:
         """Count a message that housekeeping published."""

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -13,8 +14,12 @@ _RFC3339: Final = re.compile(
 
 def rfc3339(ms: int) -> str:
     """Return e.g. `2026-03-01T09:30:00.250Z`."""
-    moment = datetime.fromtimestamp(ms // 1000, UTC)
-    return f"{moment.isoformat()[:19]}.{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)  # what is shown is mostly of the last few seconds
+def _second(since_epoch: int) -> str:
+    return datetime.fromtimestamp(since_epoch, UTC).isoformat()[:19]
 
 
 def maybe_rfc3339(ms: int | None) -> str | None:

@@ -26,7 +26,9 @@ log = structlog.get_logger()
 
 def preferred_wait(prefer: str | None) -> int | None:
     """Return the seconds of `Prefer: wait=N`, 30 at most; None without one."""
-    for preference in (prefer or "").split(","):
+    if not prefer:
+        return None
+    for preference in prefer.split(","):
         if found := _WAIT.fullmatch(preference):
             return min(int(found[1]), LONGEST_SECONDS)
     return None

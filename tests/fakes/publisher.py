@@ -1,10 +1,10 @@
 """A broker that confirms at once, or fails as told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.contracts.commands import RunJob
-from shared.contracts.errors import WaymarkError
+from shared.contracts.errors import BrokerUnavailable, WaymarkError
 
 
 class FakePublisher:
@@ -14,6 +14,7 @@ class FakePublisher:
         self.sent: list[tuple[RunJob, int]] = []
         self.failure: Exception | None = None
         self.frozen = False
+        self.fails: Callable[[RunJob], bool] = lambda _message: False
         self.ready = True
 
     async def publish(self, message: RunJob) -> None:
@@ -24,6 +25,8 @@ class FakePublisher:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
+        if self.fails(message):
+            raise BrokerUnavailable
         self.sent.append((message, delay_ms))
 
     async def publish_many(

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Route
 
+from services.gateway.accepting.outcomes import Accepted
 from services.gateway.cancel import cancel_job, check_cancellable, parse_cancel
 from services.gateway.credentials import Caller, Scope
 from services.gateway.listing import parse_page_request, write_cursor
@@ -20,7 +21,6 @@ from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.requests.jobs import JobRequest, parse_job_request, payload_text
-from services.gateway.submit import Accepted
 from services.gateway.waiting import is_known, preferred_wait
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, ListJobs

@@ -1,0 +1,83 @@
+"""Requests that come in the same moment share a batch; each waits for its own job alone.
+
+A turn of the event loop gathers what its sockets had to say. Under load that is many jobs, and the
+more the load the cheaper each; a single request waits for nobody.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.gateway.accepting.acceptance import Acceptance
+from services.gateway.accepting.outcomes import Outcome
+from shared.contracts.operations import Submit
+
+MOST_TOGETHER: Final = 100  # jobs: one script of 10 ms, during which Redis does nothing else
+MOST_CHARACTERS: Final = 4 * 1024 * 1024  # of their payloads
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    job: Submit
+    deadline: float
+    outcome: asyncio.Future[Outcome]
+
+
+class Gathering:
+    """Collects jobs into batches, by tenant; owns the tasks that accept them."""
+
+    def __init__(self, acceptance: Acceptance) -> None:
+        """Keep what accepts a batch."""
+        self._acceptance = acceptance
+        self._waiting: dict[str, deque[_Ask]] = {}
+        self._under_way: set[asyncio.Task[Sequence[Outcome]]] = set()
+
+    async def accept(self, job: Submit, *, deadline: float) -> Outcome:
+        """Return what became of a job; the batch it joins keeps the earliest deadline."""
+        loop = asyncio.get_running_loop()
+        ask = _Ask(job, deadline, loop.create_future())
+        line = self._waiting.get(job.tenant)
+        if line is None:
+            line = self._waiting[job.tenant] = deque()
+            loop.call_soon(self._depart, job.tenant)
+        line.append(ask)
+        return await ask.outcome
+
+    def _depart(self, tenant: str) -> None:
+        line = self._waiting.pop(tenant)
+        while line:
+            batch = _next_batch(line)
+            task = asyncio.create_task(
+                self._acceptance.accept(
+                    [ask.job for ask in batch], deadline=min(ask.deadline for ask in batch)
+                )
+            )
+            self._under_way.add(task)
+            task.add_done_callback(lambda done, batch=batch: self._tell(done, batch))  # type: ignore[misc]
+
+    def _tell(self, task: asyncio.Task[Sequence[Outcome]], batch: Sequence[_Ask]) -> None:
+        self._under_way.discard(task)
+        asking = [ask for ask in batch if not ask.outcome.done()]  # the others were called off
+        if task.cancelled():
+            for ask in asking:
+                ask.outcome.cancel()
+        elif (mistake := task.exception()) is not None:
+            for ask in asking:
+                ask.outcome.set_exception(mistake)
+        else:
+            for ask, outcome in zip(batch, task.result(), strict=True):
+                if not ask.outcome.done():
+                    ask.outcome.set_result(outcome)
+
+
+def _next_batch(line: deque[_Ask]) -> Sequence[_Ask]:
+    batch = [line.popleft()]
+    size = len(batch[0].job.payload)
+    while line and len(batch) < MOST_TOGETHER:
+        size += len(line[0].job.payload)
+        if size > MOST_CHARACTERS:
+            break
+        batch.append(line.popleft())
+    return batch

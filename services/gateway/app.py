@@ -7,9 +7,10 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
+from services.gateway.lane import Lane
 from services.gateway.openapi import assembling
 from services.gateway.parts import Parts
 from services.gateway.routes import (
@@ -48,8 +49,9 @@ def build_app(
 ) -> ASGIApp:
     """Return the whole app; no `origins` means localhost's only, for development."""
     api = build_api(parts, ready=ready, lifespan=lifespan)
-    edge = Edge(api, metrics=parts.metrics, most=parts.limits.concurrent_requests)
-    return CORSMiddleware(
+    lane = Lane(api, {"/v1/jobs": jobs.endpoint_of_submit(parts)})
+    edge = Edge(lane, metrics=parts.metrics, most=parts.limits.concurrent_requests)
+    return _Cors(
         edge,
         allow_origins=origins,
         allow_origin_regex=None if origins else LOCAL_ORIGINS,
@@ -105,3 +107,19 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     docs.add_routes(app)
     assembling.complete(app)
     return app
+
+
+class _Cors(CORSMiddleware):
+    """The same for browsers; a service that sends no Origin gets by with the one header."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"vary", b"Origin")]
+            await send(message)
+
+        await self.app(scope, receive, varying)

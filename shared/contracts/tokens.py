@@ -4,16 +4,21 @@ HS256 with a secret that the gateway and the notifier share. It travels in an Au
 or in the first message of a stream, never in a URL.
 """
 
+import base64
+import hmac
 from dataclasses import dataclass
 from typing import Final
 
 import jwt
+import msgspec
 
 from shared.contracts.errors import ExpiredToken, InvalidToken
 
 ISSUER: Final = "waymark"
 AUDIENCE: Final = "waymark.stream"
 _ALGORITHM: Final = "HS256"
+_HEAD: Final = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=") + b"."
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,11 @@ class Grant:
 
 
 def mint(grant: Grant, *, secret: str, now: int) -> str:
-    """Return the signed token for `grant`, issued at `now` (seconds since the epoch)."""
+    """Return the signed token for `grant`, issued at `now` (seconds since the epoch).
+
+    Each submit mints one. PyJWT, which reads them, looks at the key and the algorithm anew each
+    time, and took a tenth of what a submit cost; an HS256 token of our own claims is three lines.
+    """
     claims = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -50,7 +59,9 @@ def mint(grant: Grant, *, secret: str, now: int) -> str:
         "cancel": grant.cancel,
         "key": grant.key,
     }
-    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+    signed = _HEAD + base64.urlsafe_b64encode(_encode(claims)).rstrip(b"=")
+    signature = base64.urlsafe_b64encode(hmac.digest(secret.encode(), signed, "sha256"))
+    return (signed + b"." + signature.rstrip(b"=")).decode()
 
 
 def verify(token: str, *, secret: str, now: int) -> Grant:

@@ -135,6 +135,15 @@ class Api:
         """Return `{data}`: the live workers."""
         return self._ask("GET", "/v1/workers")
 
+    def deliver_webhook(self, webhook: Document, *, idempotency_key: str | None) -> Document:
+        """Send a webhook; return the job that delivers it, with its `access`."""
+        headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        return self._ask("POST", "/v1/webhooks/deliver", body=webhook, headers=headers)
+
+    def webhook_secret(self) -> Document:
+        """Return `{secret, previous}`."""
+        return self._ask("GET", "/v1/webhooks/secret")
+
     def access(self, job: str) -> Access:
         """Get a token to watch a job."""
         body = {"jobs": [job], "ttl_seconds": TOKEN_SECONDS}

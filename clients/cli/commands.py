@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import dead_letters, queues, render, workers
+from clients.cli import dead_letters, queues, render, webhooks, workers
 from clients.cli.api import Api, Document
 from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(dead_letters.app)
 app.add_typer(queues.app)
 app.add_typer(workers.app)
+app.add_typer(webhooks.app)
 
 
 @app.command()
@@ -50,9 +51,17 @@ def submit(
         str | None, typer.Option(help="One key makes one job, however often it is sent.")
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
+    callback_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Told of its end by a signed webhook.")
+    ] = None,
 ) -> Exit:
     """Submit a job and print its id."""
-    wishes: Document = {"queue": queue, "priority": priority, "delay_seconds": delay}
+    wishes: Document = {
+        "queue": queue,
+        "priority": priority,
+        "delay_seconds": delay,
+        "callback_url": callback_url,
+    }
     job: Document = {name: wish for name, wish in wishes.items() if wish is not None}
     if delay is not None and not math.isfinite(delay):
         raise Stop("--delay must be a number of seconds", Exit.USAGE)

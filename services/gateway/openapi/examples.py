@@ -16,8 +16,10 @@ from services.gateway.queues.desk import QueueLine
 from services.gateway.queues.views import platform_view, worker_view
 from services.gateway.render import AccessView, Renderer
 from services.gateway.webhooks.desk import WebhookSecret
+from services.gateway.webhooks.events import event
 from shared.contracts.api_keys import KeySecret, StoredKey
 from shared.contracts.audit import AuditEntry
+from shared.contracts.callbacks import DueCallback
 from shared.contracts.catalog import Limits, RunningJob, WorkerCard
 from shared.contracts.dead_letters import Action, Campaign, CampaignState, LetterFilter
 from shared.contracts.job import Attempt, DeadLetter, DeadLetterReason, JobRecord, Outcome
@@ -55,6 +57,7 @@ def by_schema() -> dict[str, Any]:
         "NewApiKey": _API_KEY | {"key": "wm_7Hq2Lw9ZbT4x_…"},
         "ApiKeyPage": _page(_API_KEY),
         "AuditPage": _page(entry_view(_cancelled())),
+        "JobEvent": event(_ended(), _RENDERER.links(_ID)),
         "WebhookSecret": _plain(WebhookSecret(secret="whsec_c2VjcmV0", previous=())),  # noqa: S106 - no secret
         "Queue": _queue(),
         "Queues": {"data": [_queue()], "unknown": []},
@@ -151,6 +154,14 @@ def _running() -> JobRecord:
         progress=json.dumps(progress),
         attempts=(_attempt(),),
     )
+
+
+def _ended() -> DueCallback:
+    ended = _MORNING + 4_100
+    job = replace(
+        _running(), state=State.SUCCEEDED, step=3, finished_at=ended, result='{"rows": 3}'
+    )
+    return DueCallback(job=job, step=3, state=State.SUCCEEDED, at=ended)
 
 
 def _dead() -> JobRecord:

@@ -1,7 +1,9 @@
 """The webhooks' corner of the API."""
 
+import json
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from shared.contracts.operations import Read
@@ -171,3 +173,16 @@ async def test_without_a_secret_no_callback_is_promised(tmp_path: Path) -> None:
 
     assert answer.status_code == 422
     assert "WAYMARK_WEBHOOK_SECRETS" in answer.text
+
+
+async def test_what_receivers_are_sent_is_described_with_an_example_that_fits(
+    gateway: FakeGateway,
+) -> None:
+    document = json.loads(json.dumps(gateway.api.openapi()))
+    schema = document["components"]["schemas"]["JobEvent"]
+
+    body = document["webhooks"]["job.ended"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": "#/components/schemas/JobEvent"}
+    (example,) = schema["examples"]
+    checker = {"components": document["components"], **schema}
+    jsonschema_rs.Draft202012Validator(checker, validate_formats=True).validate(example)

@@ -22,6 +22,9 @@ _JOB_ID: Final = re.compile(r"[0-9A-Za-z-]+")
 
 Document = dict[str, Any]
 _LETTERS: Final = "/v1/dead-letters"
+_KEYS: Final = "/v1/keys"
+_JWT_DOTS: Final = 2  # of a browser token, which may read what it names
+_PAGE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Api:
             )
         if not _VISIBLE.fullmatch(settings.api_key):  # the text would end up in a header
             raise Stop("WAYMARK_API_KEY is no key: it has spaces or strange signs", Exit.USAGE)
+        if not settings.api_key.startswith("wm_") and settings.api_key.count(".") != _JWT_DOTS:
+            text = "WAYMARK_API_KEY is no API key: one looks like wm_<id>_<secret>"
+            raise Stop(text, Exit.UNREACHABLE)
         if not settings.url.startswith(("http://", "https://")):
             text = f"WAYMARK_URL must start with http:// or https://: {plain(settings.url)}"
             raise Stop(text, Exit.USAGE)
@@ -144,6 +150,35 @@ class Api:
         """Return `{secret, previous}`."""
         return self._ask("GET", "/v1/webhooks/secret")
 
+    def create_key(self, wanted: Document) -> Document:
+        """Make an API key; return it, with its text in `key`."""
+        return self._ask("POST", _KEYS, body=wanted)
+
+    def keys(self, *, tenant: str | None) -> list[Document]:
+        """Return every key, or a tenant's."""
+        found: list[Document] = []
+        cursor: dict[str, str | int | float] = {}
+        while True:
+            page = self._ask("GET", _KEYS, params={"limit": _PAGE, **cursor}, headers=_of(tenant))
+            found += page["data"]
+            if not page["page"]["has_more"]:
+                return found
+            cursor = {"cursor": page["page"]["next"]}
+
+    def rotate_key(self, key: str, *, overlap_seconds: float, reason: str | None) -> Document:
+        """Give a key a new secret; return it, with its text in `key`."""
+        body = {"overlap_seconds": overlap_seconds} | ({"reason": reason} if reason else {})
+        return self._ask("POST", f"{_key_path(key)}/rotate", body=body)
+
+    def revoke_key(self, key: str, *, reason: str | None) -> Document:
+        """Make a key invalid for good; return it."""
+        body = {"reason": reason} if reason else {}
+        return self._ask("POST", f"{_key_path(key)}/revoke", body=body)
+
+    def audit(self, query: Mapping[str, str | int | float], *, tenant: str | None) -> Document:
+        """Return `{data, page}`: what operators did, newest first."""
+        return self._ask("GET", "/v1/audit", params=query, headers=_of(tenant))
+
     def access(self, job: str) -> Access:
         """Get a token to watch a job."""
         body = {"jobs": [job], "ttl_seconds": TOKEN_SECONDS}
@@ -183,6 +218,16 @@ class Api:
             text = f"{self._settings.url} does not speak Waymark ({answer.status_code}, no JSON)"
             raise Stop(text, Exit.UNREACHABLE)
         return document
+
+
+def _of(tenant: str | None) -> Mapping[str, str]:
+    return {} if tenant is None else {"waymark-tenant": tenant}
+
+
+def _key_path(key: str) -> str:
+    if not _JOB_ID.fullmatch(key):  # it is not repeated: perhaps it is the whole key
+        raise Stop("that is no key's id, which stands between wm_ and _", Exit.USAGE)
+    return f"{_KEYS}/{key}"
 
 
 def _campaign_path(campaign: str) -> str:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from clients.cli import dead_letters, queues, render, webhooks, workers
+from clients.cli import dead_letters, keys, queues, render, webhooks, workers
 from clients.cli.api import Api, Document
+from clients.cli.audit import audit
 from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
 from clients.cli.settings import read_settings
@@ -27,6 +28,8 @@ app.add_typer(dead_letters.app)
 app.add_typer(queues.app)
 app.add_typer(workers.app)
 app.add_typer(webhooks.app)
+app.add_typer(keys.app)
+app.command()(audit)
 
 
 @app.command()

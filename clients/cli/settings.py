@@ -29,7 +29,11 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """Read WAYMARK_URL, WAYMARK_STREAM_URL, WAYMARK_API_KEY and WAYMARK_PLATFORM_KEY."""
-    told = {**_dev_env(folder or Path.cwd()), **(os.environ if environ is None else environ)}
+    said = os.environ if environ is None else environ
+    found = _dev_env(folder or Path.cwd())
+    if said.get("WAYMARK_URL") or said.get("WAYMARK_API_KEY"):
+        found.pop("WAYMARK_PLATFORM_KEY", None)  # of the house here, and another one is meant
+    told = {**found, **said}
     return Settings(
         url=(told.get("WAYMARK_URL") or DEFAULT_URL).rstrip("/"),
         stream_url=told.get("WAYMARK_STREAM_URL") or None,

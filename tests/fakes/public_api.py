@@ -66,6 +66,7 @@ class FakeHouse:
 
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.turns: dict[tuple[str, str], list[Any]] = {}
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
         self.talks: list[Talk] = []
         self.hellos: list[dict[str, Any]] = []
@@ -107,6 +108,10 @@ class FakeHouse:
     def answer(self, method: str, path: str, status: int, body: object) -> None:
         self.answers[method, path] = (status, body)
 
+    def answer_in_turn(self, method: str, path: str, status: int, bodies: list[Any]) -> None:
+        self.answers[method, path] = (status, bodies[-1])
+        self.turns[method, path] = list(bodies)
+
     def close(self) -> None:
         self._http.shutdown()
         self._http.server_close()
@@ -135,9 +140,10 @@ class FakeHouse:
                 body = json.loads(self.rfile.read(size)) if size else None
                 house.asked.append((self.command, self.path, dict(self.headers), body))
                 missing = (404, {"detail": "There is no such job.", "code": "job-not-found"})
-                status, answer = house.answers.get(
-                    (self.command, self.path.partition("?")[0]), missing
-                )
+                asked = (self.command, self.path.partition("?")[0])
+                status, answer = house.answers.get(asked, missing)
+                if house.turns.get(asked):
+                    answer = house.turns[asked].pop(0)
                 payload = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(payload)))

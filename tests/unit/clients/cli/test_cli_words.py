@@ -81,6 +81,19 @@ class TestSettings:
 
         assert read_settings({"WAYMARK_URL": "http://told"}, tmp_path).url == "http://told"
 
+    def test_the_platform_key_of_the_house_here_is_not_shown_to_another_house(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / ".waymark").mkdir()
+        (tmp_path / ".waymark" / "dev.env").write_text("export WAYMARK_PLATFORM_KEY=wm_p_here\n")
+
+        def asks_with(**environ: str) -> str | None:
+            return read_settings(environ, tmp_path).as_platform().api_key
+
+        assert asks_with() == "wm_p_here"
+        assert asks_with(WAYMARK_URL="http://there", WAYMARK_API_KEY="wm_a_b") == "wm_a_b"
+        assert asks_with(WAYMARK_API_KEY="wm_a_b", WAYMARK_PLATFORM_KEY="wm_p_q") == "wm_p_q"
+
     def test_shell_quoting_is_understood_and_nonsense_passed_over(self) -> None:
         assert parse_env("export A='x y'\nB=\"z\"\nC='open\nnothing here\n") == {
             "A": "x y",
@@ -236,6 +249,14 @@ class TestRequests:
 
         assert stop.value.status is Exit.USAGE
         assert key not in stop.value.text
+
+    @pytest.mark.parametrize("key", ["wrong", "wm-a-b", "Bearer", "a.b"])
+    def test_what_is_no_key_is_called_so_before_anything_is_sent(self, key: str) -> None:
+        with pytest.raises(Stop, match="WAYMARK_API_KEY is no API key: one looks like") as stop:
+            Api(Settings(url="http://127.0.0.1:9", stream_url=None, api_key=key))
+
+        assert stop.value.status is Exit.UNREACHABLE
+        assert "wm_<id>_<secret>" in stop.value.text
 
     @pytest.mark.parametrize("job", ["", "..", "../x", "a/b", "a?b", "ä"])
     def test_what_is_no_job_id_never_leaves_the_machine(self, job: str) -> None:

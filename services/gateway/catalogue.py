@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """One job type and how many live workers serve it."""
+    """One job type and how many live workers would begin a job of it, from its own queue."""
 
     entry: CatalogEntry
     check: jsonschema_rs.Draft202012Validator
@@ -169,7 +169,10 @@ def _see(
 def _type(
     known: JobType | None, entry: CatalogEntry, workers: Sequence[WorkerCard]
 ) -> JobType | None:
-    alive = sum(entry.type in worker.types for worker in workers)
+    alive = sum(
+        entry.type in worker.types and entry.queue in worker.queues and not worker.draining
+        for worker in workers
+    )
     if known is not None and known.entry == entry:
         return JobType(entry, known.check, alive)
     try:

@@ -126,7 +126,10 @@ def _job_type() -> Schema:
             "limits": _limits(),
             "payload_schema": _ANY_OBJECT,
             "result_schema": {"type": ["object", "null"]},
-            "workers": _COUNT,
+            "workers": {
+                **_COUNT,
+                "description": "Live workers that know it, serve its queue, and do not drain.",
+            },
         }
     )
 

@@ -34,6 +34,16 @@ def test_who_must_wait_goes_round_the_ladder_before_its_message_is_acked(
     assert not bench.slots.assigned
 
 
+def test_the_store_hears_that_the_queue_was_paused_a_moment_ago() -> None:
+    bench = Bench()
+    for paused in ((), ("default",)):
+        bench.intake.pause(paused)
+        claimed(bench, ClaimVerdict.PAUSED, delay=10_000)
+        bench.run()
+
+    assert [claim.paused for claim in bench.store.of(Claim)] == [False, True]
+
+
 def test_a_wait_of_nothing_still_takes_the_ladder() -> None:
     bench = Bench()
     claimed(bench, ClaimVerdict.NOT_DUE, delay=0)

@@ -21,19 +21,20 @@ from services.notifier.settings import NotifierSettings
 from services.worker.jobs.settings import JobSettings
 from services.worker.settings import WorkerSettings
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, Event, State
-from shared.runtime.settings import CommonSettings, WebhookSettings
+from shared.runtime.settings import CommonSettings, OriginSettings, WebhookSettings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
 ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
+    ("Gateway and notifier: browsers", OriginSettings),
     ("Gateway and worker: webhooks", WebhookSettings),
     ("Gateway", GatewaySettings),
     ("Worker", WorkerSettings),
     ("Notifier", NotifierSettings),
     ("Our own job types", JobSettings),
 )
-SEVERAL = (CommonSettings, WebhookSettings)
+SEVERAL = (CommonSettings, OriginSettings, WebhookSettings)
 MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
 
 CANCELLING = (

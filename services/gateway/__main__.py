@@ -28,6 +28,7 @@ def main() -> None:
         build(settings),
         host=settings.host,
         port=settings.gateway_port,
+        forwarded_allow_ips=settings.proxies,
         port_setting="WAYMARK_GATEWAY_PORT",
         ws="none",  # a client that asks for a WebSocket here gets 404 like any other
     )

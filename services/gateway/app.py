@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from services.gateway.cors import Cors
 from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
 from services.gateway.lane import Lane
 from services.gateway.openapi import assembling
@@ -30,17 +29,6 @@ from services.gateway.routes import (
 from shared.contracts.errors import WaymarkError
 from shared.runtime.probes import Probe
 
-LOCAL_ORIGINS: Final = r"https?://(localhost|127\.0\.0\.1)(:\d{1,5})?"
-_EXPOSED: Final = (
-    "ETag",
-    "Idempotent-Replayed",
-    "Link",
-    "Location",
-    "Preference-Applied",
-    "Retry-After",
-    "X-Request-Id",
-)
-
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -51,23 +39,7 @@ def build_app(
     api = build_api(parts, ready=ready, lifespan=lifespan)
     lane = Lane(api, {"/v1/jobs": jobs.endpoint_of_submit(parts)})
     edge = Edge(lane, metrics=parts.metrics, most=parts.limits.concurrent_requests)
-    return _Cors(
-        edge,
-        allow_origins=origins,
-        allow_origin_regex=None if origins else LOCAL_ORIGINS,
-        allow_methods=["GET", "POST"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-None-Match",
-            "Prefer",
-            "Traceparent",
-            "Waymark-Tenant",
-            "X-Request-Id",
-        ],
-        expose_headers=_EXPOSED,
-    )
+    return Cors(edge, origins=origins)
 
 
 def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -> FastAPI:
@@ -107,19 +79,3 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     docs.add_routes(app)
     assembling.complete(app)
     return app
-
-
-class _Cors(CORSMiddleware):
-    """The same for browsers; a service that sends no Origin gets by with the one header."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
-            await super().__call__(scope, receive, send)
-            return
-
-        async def varying(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"vary", b"Origin")]
-            await send(message)
-
-        await self.app(scope, receive, varying)

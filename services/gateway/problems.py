@@ -23,6 +23,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "token-expired": HTTPStatus.UNAUTHORIZED,
     "token-revoked": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
+    "origin-refused": HTTPStatus.FORBIDDEN,
     "not-found": HTTPStatus.NOT_FOUND,
     "job-not-found": HTTPStatus.NOT_FOUND,
     "type-not-found": HTTPStatus.NOT_FOUND,

@@ -8,13 +8,13 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.rates import Rate
-from shared.runtime.settings import CommonSettings, WebhookSettings, is_address
+from shared.runtime.settings import CommonSettings, OriginSettings, WebhookSettings, is_address
 
 _HTTP: Final = frozenset({"http", "https"})
 _STREAM: Final = frozenset({"ws", "wss"})
 
 
-class GatewaySettings(CommonSettings, WebhookSettings):
+class GatewaySettings(CommonSettings, OriginSettings, WebhookSettings):
     """WAYMARK_<NAME> of each field; sizes in bytes."""
 
     gateway_port: int = Field(default=8000, ge=0, le=65_535)  # where it listens
@@ -23,11 +23,12 @@ class GatewaySettings(CommonSettings, WebhookSettings):
     stream_url: str = ""  # the notifier's stream as browsers reach it: ws(s)://…/v1/stream
     token_secret: SecretStr = Field(min_length=32)  # signs browser tokens; the notifier's too
     keys_file: Path | None = None  # JSON: the hashes of API keys, with tenant and scopes
-    origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
 
     rate_limit: float = Field(default=5_000, ge=0)  # requests a second of a tenant; 0: no limit
     rate_burst: int = Field(default=0, ge=0)  # requests at once; 0: twice the rate limit
     token_rate_limit: float = Field(default=50, ge=0)  # the same of a browser token; 0: no limit
+
+    proxies: str = "127.0.0.1"  # addresses whose X-Forwarded-For is believed; * for all
 
     overdue_seconds: float = Field(
         default=60.0, gt=0
@@ -79,11 +80,6 @@ class GatewaySettings(CommonSettings, WebhookSettings):
         """How many requests of a browser token may pass."""
         burst = max(1, math.ceil(self.token_rate_limit * 2))
         return Rate(self.token_rate_limit, burst) if self.token_rate_limit else None
-
-    @property
-    def allowed_origins(self) -> tuple[str, ...]:
-        """The origins of WAYMARK_ORIGINS."""
-        return tuple(part.strip() for part in self.origins.split(",") if part.strip())
 
 
 def _dialable(host: str) -> str:

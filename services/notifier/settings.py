@@ -2,20 +2,14 @@
 
 from pydantic import Field, SecretStr
 
-from shared.runtime.settings import CommonSettings
+from shared.runtime.settings import CommonSettings, OriginSettings
 
 
-class NotifierSettings(CommonSettings):
+class NotifierSettings(CommonSettings, OriginSettings):
     """WAYMARK_<NAME> of each field."""
 
     notifier_port: int = Field(default=8001, ge=0, le=65_535)  # where it listens
     token_secret: SecretStr = Field(min_length=32)  # browser tokens are signed with it
-    origins: str = ""  # comma separated; empty: localhost and 127.0.0.1, any port (development)
     ping_seconds: float = Field(default=25.0, gt=0)  # how often a client is asked for a pong
     heard_seconds: float = Field(default=35.0, gt=0)  # silent for longer: the client is gone
     max_subscriptions: int = Field(default=200, ge=1)  # of one connection
-
-    @property
-    def allowed_origins(self) -> tuple[str, ...]:
-        """The origins of WAYMARK_ORIGINS."""
-        return tuple(part.strip() for part in self.origins.split(",") if part.strip())

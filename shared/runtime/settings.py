@@ -1,6 +1,7 @@
 """The settings that every service has, read once from WAYMARK_<NAME> in the environment."""
 
 import logging
+import re
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.contracts.webhooks.targets import USUAL_PORTS, TargetRules, parse_rules
 
 _AMQP: Final = frozenset({"amqp", "amqps"})
+# as browsers send it: lower case, a port only where it is not the scheme's own
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
 _REDIS: Final = frozenset({"redis", "rediss"})
 _SHORTEST_SECRET: Final = 32  # characters
 
@@ -50,6 +53,27 @@ class CommonSettings(BaseSettings):
         if level.upper() not in known:
             raise PydanticCustomError("level", "must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
         return level.upper()
+
+
+class OriginSettings(BaseSettings):
+    """What gateway and notifier are told of browsers; both must be told the same."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYMARK_", frozen=True, extra="ignore")
+
+    origins: str = ""  # whose pages may call; none: localhost and 127.0.0.1, any port (development)
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins of WAYMARK_ORIGINS."""
+        return split(self.origins)
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        if not all(_ORIGIN.fullmatch(origin) for origin in split(origins)):
+            words = "must be origins such as https://app.example.com: no path, no wildcard"
+            raise PydanticCustomError("origins", words)
+        return origins
 
 
 class WebhookSettings(BaseSettings):

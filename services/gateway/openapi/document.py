@@ -8,7 +8,7 @@ every call: who may call it, the errors that its shape makes possible, request i
 from typing import Any, Final
 
 from services.gateway.openapi import headers
-from services.gateway.openapi.headers import answered
+from services.gateway.openapi.headers import STANDING, answered
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 Extra = dict[str, Any]
@@ -21,7 +21,7 @@ def _json(name: str) -> Extra:
 
 def answer(description: str, name: str, *headers: str, links: Extra | None = None) -> Extra:
     """Return an answer whose body is the schema `name`, with these headers of `headers.py`."""
-    found = {"description": description, "headers": answered(*headers), **_json(name)}
+    found = {"description": description, "headers": answered(*headers, *STANDING), **_json(name)}
     return found if links is None else {**found, "links": links}
 
 
@@ -109,7 +109,7 @@ READ_JOB: Final = operation(
         304,
         {
             "description": "It is still as If-None-Match says.",
-            "headers": answered("ETag", "Retry-After", "Preference-Applied"),
+            "headers": answered("ETag", "Retry-After", "Preference-Applied", *STANDING),
         },
     ),
     parameters=(headers.KNOWN, headers.WAIT),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from services.gateway.openapi.headers import answered
+from services.gateway.openapi.headers import STANDING, answered
 from services.gateway.problems import MEDIA_TYPE, STATUS, problem, respond
 from shared.contracts.errors import WaymarkError
 
@@ -78,7 +78,7 @@ def response(status: HTTPStatus, codes: tuple[str, ...]) -> Extra:
     exact = {"properties": {"status": {"const": int(status)}, "code": {"enum": list(codes)}}}
     return {
         "description": "\n".join(f"- `{code}`: {words[code]}" for code in codes),
-        "headers": answered(*headers),
+        "headers": answered(*headers, *STANDING),
         "content": {
             MEDIA_TYPE: {
                 "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, exact]},

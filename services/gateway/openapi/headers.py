@@ -34,9 +34,20 @@ ANSWERED: Final[dict[str, Extra]] = {
     "Preference-Applied": _sometimes(
         "The preference that was honoured.", {"type": "string", "pattern": r"^wait=\d+$"}
     ),
+    "RateLimit-Policy": _sometimes(
+        'The rate that the caller has: `"tenant";q=10000;w=2`, q requests in w seconds.',
+        {"type": "string", "pattern": r'^"[a-z]+";q=\d+;w=\d+$'},
+    ),
+    "RateLimit": _sometimes(
+        'What is left of it: `"tenant";r=9990;t=1`, r requests; all of them in t seconds.',
+        {"type": "string", "pattern": r'^"[a-z]+";r=\d+;t=\d+$'},
+    ),
     "WWW-Authenticate": _always("How to say who you are."),
 }
 """By the name of the component. Come-Back-After is Retry-After where it is never left out."""
+
+STANDING: Final = ("RateLimit-Policy", "RateLimit")
+"""Of every answer to somebody who has a rate."""
 
 _SPELLED: Final = {"Come-Back-After": "Retry-After"}
 

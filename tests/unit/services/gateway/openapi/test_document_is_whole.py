@@ -14,6 +14,7 @@ from tests.fakes.gateway import FakeGateway
 
 CALLS = ("get", "post", "put", "patch", "delete")
 NO_CALL_S_OWN = {"not-found", "method-not-allowed", "unknown-queue"}  # of paths that lead nowhere
+NO_CALL_S_OWN |= {"origin-refused"}  # of preflights
 NOT_DESCRIBED = {"/docs", "/openapi.json"}
 
 

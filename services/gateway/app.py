@@ -14,6 +14,7 @@ from services.gateway.openapi import assembling
 from services.gateway.parts import Parts
 from services.gateway.routes import (
     audit,
+    bulk,
     campaigns,
     dead_letters,
     docs,
@@ -37,7 +38,11 @@ def build_app(
 ) -> ASGIApp:
     """Return the whole app; no `origins` means localhost's only, for development."""
     api = build_api(parts, ready=ready, lifespan=lifespan)
-    lane = Lane(api, {"/v1/jobs": jobs.endpoint_of_submit(parts)})
+    endpoints = {
+        "/v1/jobs": jobs.endpoint_of_submit(parts),
+        "/v1/jobs/bulk": bulk.endpoint_of_bulk(parts),
+    }
+    lane = Lane(api, endpoints)
     edge = Edge(lane, metrics=parts.metrics, most=parts.limits.concurrent_requests)
     return Cors(edge, origins=origins)
 
@@ -66,6 +71,7 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
         },
     )
     jobs.add_routes(app, parts)
+    bulk.add_routes(app, parts)
     dead_letters.add_routes(app, parts)
     campaigns.add_routes(app, parts)
     tokens.add_routes(app, parts)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 OUTCOMES: Final = (
     *("accepted", "replayed", "deduplicated", "conflict", "invalid", "too_large"),
-    *("over_quota", "unavailable"),
+    *("over_quota", "unavailable", "withheld"),
 )
 DUTIES: Final = (
     "tick",

@@ -22,6 +22,7 @@ class Limits:
     """Sizes in bytes."""
 
     body: int
+    bulk_body: int
     payload: int
     labels: int
     concurrent_requests: int

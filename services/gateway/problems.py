@@ -82,16 +82,22 @@ def framework_code(status: int) -> str:
 
 def problem(error: WaymarkError, *, request_id: str) -> Response:
     """Return the response for an error; one without a mapping is internal and says nothing more."""
+    status, document = described(error, request_id=request_id)
+    retry_after = error.retry_after if isinstance(error, Refusal) else None
+    return _respond(status, document, retry_after=retry_after)
+
+
+def described(error: WaymarkError, *, request_id: str) -> tuple[HTTPStatus, dict[str, object]]:
+    """Return the status of an error and the problem document that tells of it."""
     known = error.code in STATUS and error.code != "internal"
     refusal = error if isinstance(error, Refusal) else None
     status = STATUS[error.code] if known else HTTPStatus.INTERNAL_SERVER_ERROR
-    return respond(
+    return status, _document(
         status,
         code=error.code if known else "internal",
         detail=error.detail if known else "Something went wrong inside Waymark.",
         request_id=request_id,
         retryable=error.retryable,
-        retry_after=refusal.retry_after if refusal else None,
         members={
             "errors": [{"detail": f.detail, "pointer": f.pointer} for f in refusal.errors]
             if refusal
@@ -113,7 +119,27 @@ def respond(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem document; `retry_after` in seconds, always there with 429 and 503."""
-    body = {
+    document = _document(
+        status,
+        code=code,
+        detail=detail,
+        request_id=request_id,
+        retryable=retryable,
+        members=members or {},
+    )
+    return _respond(status, document, retry_after=retry_after, headers=headers)
+
+
+def _document(
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    request_id: str,
+    retryable: bool,
+    members: Mapping[str, object],
+) -> dict[str, object]:
+    return {
         "type": f"urn:waymark:problem:{code}",
         "title": code.replace("-", " ").capitalize(),
         "status": int(status),
@@ -122,8 +148,17 @@ def respond(
         "request_id": request_id,
         "retryable": retryable,
         "errors": [],
-        **(members or {}),
+        **members,
     }
+
+
+def _respond(
+    status: HTTPStatus,
+    document: Mapping[str, object],
+    *,
+    retry_after: int | None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     extra = dict(headers or {})
     if retry_after is None and status in _MUST_SAY_WHEN:
         retry_after = _RETRY_AFTER_SECONDS
@@ -133,4 +168,4 @@ def respond(
         extra["www-authenticate"] = 'Bearer realm="waymark"'
     if status in {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}:
         extra["connection"] = "close"  # what is left of the body is not read
-    return Response(msgspec.json.encode(body), status, extra, MEDIA_TYPE)
+    return Response(msgspec.json.encode(document), status, extra, MEDIA_TYPE)

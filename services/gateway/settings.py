@@ -40,6 +40,7 @@ class GatewaySettings(CommonSettings, OriginSettings, WebhookSettings):
     max_live_jobs: int = Field(default=1_000_000, ge=0)  # of one tenant; 0: no limit
 
     body_limit: int = Field(default=1024 * 1024, ge=1024)  # bytes; above it 413
+    bulk_body_limit: int = Field(default=16 * 1024 * 1024, ge=1024)  # bytes; of /v1/jobs/bulk
     payload_limit: int = Field(default=256 * 1024, ge=64)  # bytes; above it 413
     max_labels: int = Field(default=16, ge=0)  # of one job
     max_concurrent_requests: int = Field(default=1000, ge=1)  # above it 503, probes excepted

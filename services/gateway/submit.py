@@ -14,7 +14,7 @@ import uuid_utils
 
 from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.gathering import Gathering
-from services.gateway.accepting.outcomes import Accepted, Outcome, root_of
+from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld, root_of
 from services.gateway.catalogue import Catalogue, payload_faults
 from services.gateway.credentials import Caller
 from services.gateway.metrics import Metrics
@@ -106,12 +106,33 @@ class Submission:
             UniqueKeyTaken, QuotaExceeded: no job was made.
         """
         started = time.monotonic()
-        outcome = await self._gathering.accept(replace(operation, key=key), deadline=_deadline())
+        outcome = await self._gathering.accept(
+            replace(operation, key=key), deadline=self.deadline()
+        )
         self._note(operation.queue, outcome)
         if not isinstance(outcome, Accepted):
             raise outcome
         self._metrics.submit_took(operation.queue, time.monotonic() - started)
         return outcome
+
+    async def accept_many(
+        self, operations: Sequence[Submit], *, deadline: float, atomic: bool = False
+    ) -> Sequence[Outcome]:
+        """Do the same for many jobs of one tenant, their keys in them; return what became of each.
+
+        `deadline`: see `deadline`. `atomic`: all are put on record, or none.
+        """
+        started = time.monotonic()
+        accept = self._acceptance.accept_all if atomic else self._acceptance.accept
+        outcomes = await accept(operations, deadline=deadline)
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            self._note(operation.queue, outcome)
+        self._metrics.submit_took(operations[0].queue, time.monotonic() - started)
+        return outcomes
+
+    def deadline(self) -> float:
+        """Return until when (the loop's clock) a request that begins now has to be answered."""
+        return asyncio.get_running_loop().time() + BUDGET_SECONDS
 
     async def recall(self, key: IdempotencyKey, *, tenant: str) -> Accepted | None:
         """Return the job of a key that is bound already, made safe; None when it is free.
@@ -125,7 +146,7 @@ class Submission:
         answer = await self._store.do(asked)
         if answer is None or answer.verdict is SubmitVerdict.MISMATCH:
             return None
-        (outcome,) = await self._acceptance.make_safe([asked], [answer], deadline=_deadline())
+        (outcome,) = await self._acceptance.make_safe([asked], [answer], deadline=self.deadline())
         if not isinstance(outcome, Accepted):
             raise outcome
         self._metrics.submitted(outcome.job.queue, "replayed")
@@ -137,6 +158,8 @@ class Submission:
                 self._refusing.over()
                 self._histories.note(job.tenant, job.epoch)
                 self._metrics.submitted(queue, outcome.outcome)
+            case Withheld():
+                self._metrics.submitted(queue, "withheld")
             case QuotaExceeded():
                 self._metrics.submitted(queue, "over_quota")
             case InFlight() | KeyReused() | UniqueKeyTaken():
@@ -144,7 +167,3 @@ class Submission:
             case _:
                 self._metrics.submitted(queue, "unavailable")
                 self._refusing.met(why=root_of(outcome), answer=503)
-
-
-def _deadline() -> float:
-    return asyncio.get_running_loop().time() + BUDGET_SECONDS

@@ -217,6 +217,7 @@ def _parts(
         metrics=metrics,
         limits=Limits(
             body=settings.body_limit,
+            bulk_body=settings.bulk_body_limit,
             payload=settings.payload_limit,
             labels=settings.max_labels,
             concurrent_requests=settings.max_concurrent_requests,

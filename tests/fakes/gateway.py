@@ -148,7 +148,13 @@ class FakeGateway:
             desk=TokenDesk(TOKEN_SECRET, stream_url),
             webhooks=WebhookDesk(WebhookSettings.model_validate(webhooks or WEBHOOKS)),
             metrics=self.metrics,
-            limits=Limits(body=1 << 20, payload=256 << 10, labels=16, concurrent_requests=100),
+            limits=Limits(
+                body=1 << 20,
+                bulk_body=16 << 20,
+                payload=256 << 10,
+                labels=16,
+                concurrent_requests=100,
+            ),
         )
         self._parts = parts
         app = build_app(parts, ready={}, origins=origins, lifespan=_never)

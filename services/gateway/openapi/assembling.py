@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from services.gateway.openapi import (
     access_schemas,
+    bulk,
     errors,
     examples,
     letter_schemas,
@@ -72,6 +73,7 @@ def _schemas() -> dict[str, Extra]:
     named = {
         **schemas.named(),
         **request_schemas.named(),
+        **bulk.named(),
         **letter_schemas.named(),
         **access_schemas.named(),
         **queue_schemas.named(),

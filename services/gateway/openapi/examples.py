@@ -11,6 +11,7 @@ from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook
 from services.gateway.dead_letters.views import campaign_view, outlook_view
 from services.gateway.keys.listing import stored_view
+from services.gateway.openapi import bulk
 from services.gateway.queues.depths import Depth
 from services.gateway.queues.desk import QueueLine
 from services.gateway.queues.views import platform_view, worker_view
@@ -48,6 +49,7 @@ def by_schema() -> dict[str, Any]:
     return {
         "Job": _plain(_RENDERER.job(job, operator=False)),
         "AcceptedJob": _plain(_RENDERER.accepted(_queued(), operator=False, access=_ACCESS)),
+        "BulkAnswer": bulk.example(),
         "JobPage": _page(_plain(_RENDERER.job(letter, operator=True))),
         "Access": _plain(_ACCESS),
         "Campaign": campaign,

@@ -1,6 +1,5 @@
 """/v1/jobs: submit, read, list, cancel."""
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -16,7 +15,7 @@ from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
-from services.gateway.refusals import Invalid, Refusal
+from services.gateway.refusals import Refusal
 from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import (
     check_json_headers,
@@ -25,8 +24,9 @@ from services.gateway.requests.bodies import (
     receive_body,
 )
 from services.gateway.requests.idempotency import HEADER, idempotency_key
-from services.gateway.requests.jobs import JobRequest, parse_job_request, payload_text
+from services.gateway.requests.jobs import JobRequest
 from services.gateway.waiting import is_known, preferred_wait
+from services.gateway.wanted import read_job_request, traceparent_of
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, ListJobs
 
@@ -34,7 +34,6 @@ ReadRequest = Callable[[Parts, bytes, object], Awaitable[tuple[JobRequest, str]]
 """Turns a body and its JSON into a request and the exact text of its payload."""
 
 _ROUTE: Final = "POST /v1/jobs"
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}")
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
@@ -50,7 +49,7 @@ def endpoint_of_submit(parts: Parts) -> Endpoint:
 
     async def submit_job(request: Request) -> Response:
         """Put a job on record and into the broker; 202 means it is safe."""
-        return await submit(request, parts, route=_ROUTE, read=_read_job_request)
+        return await submit(request, parts, route=_ROUTE, read=read_job_request)
 
     return submit_job
 
@@ -138,9 +137,8 @@ async def _submit(
     key = idempotency_key(header, parsed, tenant=caller.tenant, route=route)
     try:
         wanted, payload = await read(parts, body, parsed)
-        traceparent = _traceparent(request.headers.get("traceparent"))
         operation = await parts.submission.plan(
-            wanted, payload, caller=caller, traceparent=traceparent
+            wanted, payload, caller=caller, traceparent=traceparent_of(request)
         )
     except Refusal:
         # What is refused today (its expires_at has passed, its type is gone) may be the repeat of
@@ -150,20 +148,6 @@ async def _submit(
             raise
         return known
     return await parts.submission.accept(operation, key)
-
-
-async def _read_job_request(parts: Parts, body: bytes, parsed: object) -> tuple[JobRequest, str]:
-    try:
-        wanted = parse_job_request(
-            parsed,
-            max_labels=parts.limits.labels,
-            now_ms=_now_ms(),
-            a_url=parts.webhooks.a_url,
-        )
-    except Invalid as invalid:
-        more = await parts.submission.also_wrong(parsed)
-        raise Invalid(errors=[*invalid.errors, *more]) from invalid
-    return wanted, payload_text(body, limit=parts.limits.payload)
 
 
 async def _recall(key: IdempotencyKey, parts: Parts, caller: Caller) -> Accepted | None:
@@ -204,19 +188,20 @@ async def _optional_body(request: Request, parts: Parts) -> object:
 
 def _count(refusal: Refusal, parts: Parts) -> None:
     # what `submit.py` refuses it has counted itself, with the queue
-    outcome = {400: "invalid", 413: "too_large", 415: "invalid", 422: "invalid"}.get(
-        STATUS[refusal.code]
-    )
-    if outcome and refusal.code != "idempotency-key-reused":
+    if outcome := outcome_of(refusal):
         parts.metrics.submitted("", outcome)
+
+
+def outcome_of(refusal: Refusal) -> str | None:
+    """Return how a request that was refused before the store was asked is counted."""
+    if refusal.code == "idempotency-key-reused":
+        return None
+    outcomes = {400: "invalid", 413: "too_large", 415: "invalid", 422: "invalid"}
+    return outcomes.get(STATUS[refusal.code])
 
 
 def _wait(request: Request) -> int | None:
     return preferred_wait(request.headers.get("prefer"))
-
-
-def _traceparent(header: str | None) -> str | None:
-    return header if header and _TRACEPARENT.fullmatch(header) else None
 
 
 def _now_ms() -> int:

@@ -14,6 +14,7 @@ from services.gateway.openapi.schemas import (
 from services.gateway.requests.queues import LONGEST_REASON
 from shared.contracts.topology import PriorityClass
 
+_VISIBLE = "[!-~\u00a1-\U0010ffff]"  # as a character, for every dialect of patterns
 _PLATFORM_ONLY = "Platform keys only."
 
 
@@ -27,7 +28,7 @@ def named() -> dict[str, Schema]:
     queue = _queue(unknown)
     queues = _object({"data": {"type": "array", "items": _ref("Queue")}})
     queues["properties"]["unknown"] = unknown
-    reason = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON}
+    reason = {"type": "string", "pattern": _VISIBLE, "maxLength": LONGEST_REASON}
     return {
         "PauseRequest": _request(
             {"reason": reason}, "reason", example={"reason": "the mail provider is down"}

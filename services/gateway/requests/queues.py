@@ -1,10 +1,12 @@
 """What one may say when one pauses a queue, or lets it go on. Pure."""
 
+import re
 from typing import Final
 
 from services.gateway.requests.fields import Broken, Fields, a_text
 
 LONGEST_REASON: Final = 1_000  # characters
+VISIBLE: Final = re.compile(r"[!-~\u00a1-\U0010ffff]")
 
 
 def parse_pause(body: object) -> str:
@@ -28,7 +30,7 @@ def parse_resume(body: object) -> str | None:
 
 
 def _a_reason(value: object) -> str:
-    reason = a_text(longest=LONGEST_REASON)(value).strip()
-    if not reason:
+    reason = a_text(longest=LONGEST_REASON)(value)
+    if VISIBLE.search(reason) is None:
         raise Broken("Say why, for whoever finds it paused.")
     return reason

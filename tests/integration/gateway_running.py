@@ -171,6 +171,15 @@ class Broker:
             return count
 
 
+async def announce_webhooks(redis_url: str) -> None:
+    """Announce the type of webhooks too, as a worker that has ours does."""
+    registry = RedisRegistry(redis_url)
+    anything: dict[str, object] = {"type": "object"}
+    entries = [an_entry(), an_entry("webhook.deliver", schema=anything)]
+    await registry.announce(a_worker(types=("demo.steps", "webhook.deliver")), entries)
+    await registry.close()
+
+
 async def in_thread(do: Any, *arguments: Any) -> Any:
     """Call something that blocks."""
     return await asyncio.to_thread(do, *arguments)

@@ -75,7 +75,7 @@ def test_a_body_must_be_an_object(body: object) -> None:
         ("queue", "UPPER"),
         ("queue", "a.b"),
         ("priority", -1),
-        ("priority", 5.0),
+        ("priority", 5.5),
         ("priority", True),
         ("delay_seconds", -1),
         ("delay_seconds", "5"),

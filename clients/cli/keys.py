@@ -1,6 +1,9 @@
 """`waymark keys`: make API keys, look at them, take them back. Needs a platform key."""
 
+import hashlib
 import json
+import secrets
+import string
 import sys
 import time
 from datetime import UTC, datetime
@@ -24,7 +27,14 @@ app = typer.Typer(
 )
 
 _ONCE: Final = "this is the only time its text is shown"
+_FILE_HINT: Final = "the list in WAYMARK_KEYS_FILE needs this entry; the key is not shown again:"
+_ID_LENGTH: Final = 12
+_SECRET_LENGTH: Final = 32  # of 62 signs: 190 bits
+_SIGNS: Final = string.digits + string.ascii_letters
+
 Id = Annotated[str, typer.Argument(metavar="ID", help="What stands between wm_ and _.")]
+Tenant = Annotated[str, typer.Option(help="Whose; '*' makes a platform key.")]
+Scopes = Annotated[str, typer.Option(help="Some of submit,read,operate.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As the service says it.")]
 Reason = Annotated[str | None, typer.Option(help="Why you do it; kept in the audit log.")]
 
@@ -32,8 +42,8 @@ Reason = Annotated[str | None, typer.Option(help="Why you do it; kept in the aud
 @app.command()
 @command
 def create(
-    tenant: Annotated[str, typer.Option(help="Whose; '*' makes a platform key.")],
-    scopes: Annotated[str, typer.Option(help="Some of submit,read,operate.")],
+    tenant: Tenant,
+    scopes: Scopes,
     name: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     expires_in: Annotated[
         str | None, typer.Option(help="For how long it is valid: 12h, 90d. Else until revoked.")
@@ -42,10 +52,7 @@ def create(
     as_json: AsJson = False,
 ) -> Exit:
     """Make a key and print it."""
-    wanted: Document = {
-        "tenant": tenant,
-        "scopes": [scope.strip() for scope in scopes.split(",") if scope.strip()],
-    }
+    wanted: Document = {"tenant": tenant, "scopes": _split(scopes)}
     if name is not None:
         wanted["name"] = name
     if expires_in is not None:
@@ -53,6 +60,33 @@ def create(
         wanted["expires_at"] = ends.isoformat(timespec="milliseconds")
     with Api(read_settings().as_platform()) as api:
         return _hand_over(api.create_key(wanted), as_json=as_json)
+
+
+@app.command("for-file")
+@command
+def for_file(
+    tenant: Tenant,
+    scopes: Scopes,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Both, as one document.")] = False,
+) -> Exit:
+    """Make a key for WAYMARK_KEYS_FILE, the first platform key say; nothing is sent anywhere."""
+    id_, secret = (_random(length) for length in (_ID_LENGTH, _SECRET_LENGTH))
+    entry = {
+        "id": id_,
+        "secret_sha256": hashlib.sha256(secret.encode()).hexdigest(),
+        "tenant": tenant,
+        "scopes": _split(scopes),
+        "name": name,
+    }
+    key = f"wm_{id_}_{secret}"
+    if as_json:
+        sys.stdout.write(json.dumps({"key": key, "entry": entry}, indent=2) + "\n")
+        return Exit.SUCCEEDED
+    sys.stdout.write(f"{key}\n")
+    sys.stderr.write(f"{_FILE_HINT}\n{json.dumps(entry)}\n")
+    return Exit.SUCCEEDED
 
 
 @app.command("list")
@@ -121,3 +155,14 @@ def _seconds(duration: str) -> float:
         return seconds_of(duration)
     except BadValueError as fault:
         raise Stop(str(fault), Exit.USAGE) from None
+
+
+def _split(scopes: str) -> list[str]:
+    found = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    if not found or not {"submit", "read", "operate"}.issuperset(found):
+        raise Stop("--scopes takes some of submit,read,operate, with commas between", Exit.USAGE)
+    return found
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_SIGNS) for _ in range(length))

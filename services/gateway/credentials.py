@@ -169,7 +169,7 @@ def _known(credential: str, find: Find, now_ms: int) -> ApiKey:
         if hmac.compare_digest(digest, known.sha256)
     ]
     if key is None or not matching:
-        raise UnknownKey(identity)
+        raise UnknownKey
     # What follows is told only to whoever knows the secret.
     if key.revoked_at is not None:
         raise KeyOver("This API key was revoked: ask for a new one.", why="revoked")

@@ -88,16 +88,16 @@ class Gate:
     async def _identify(self, request: Request) -> Caller:
         try:
             return self._authenticate(request)
-        except UnknownKey as unknown:
+        except UnknownKey:
             self._charge(request)
-            if unknown.id in self._ring.of_file:
-                raise
         except NoCredential:
             raise
         except (Unauthenticated, InvalidToken):
             self._charge(request)
             raise
-        await self._ring.look_again()  # the key may have been made, or rotated, a moment ago
+        # The key may have been made, or rotated, a moment ago. Those of the file have not, but
+        # nobody shall see by the time it takes which ids they have.
+        await self._ring.look_again()
         return self._authenticate(request)
 
     def _authenticate(self, request: Request) -> Caller:

@@ -73,11 +73,6 @@ class NoCredential(Unauthenticated):
 class UnknownKey(Unauthenticated):
     """This API key is not known."""
 
-    def __init__(self, id_: str) -> None:
-        """Keep which id it bears."""
-        super().__init__()
-        self.id = id_
-
 
 class KeyOver(Unauthenticated):
     """This API key is not valid any more."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.gateway.credentials import Scope, authenticate
+from services.gateway.keys.file import parse_keys
 from tests.fakes.public_api import AT, FakeHouse
 from tests.integration.test_cli_watching import waymark
 
@@ -122,3 +124,27 @@ def test_the_audit_log_is_read_with_its_filter(house: FakeHouse) -> None:
         assert word in table.stdout
     assert house.asked[0][1] == "/v1/audit?action=queue.pause&limit=1"
     assert json.loads(lines.stdout) == entry
+
+
+def test_a_key_for_the_file_needs_no_house_and_its_entry_is_one_that_fits(
+    house: FakeHouse,
+) -> None:
+    words = ("keys", "for-file", "--tenant", "*", "--scopes", "read,operate", "--name", "sre")
+
+    ended = waymark(house, *words)
+
+    entry = ended.stderr.splitlines()[-1]
+    find = parse_keys(f"[{entry}]").get
+    headers = {"authorization": f"Bearer {ended.stdout.strip()}", "waymark-tenant": "acme"}
+    caller = authenticate(headers, find=find, token_secret="", now_ms=0)
+    assert caller.tenant == "acme"
+    assert caller.scopes == {Scope.READ, Scope.OPERATE}
+    assert not house.asked
+
+
+def test_scopes_that_are_none_never_leave_the_machine(house: FakeHouse) -> None:
+    ended = waymark(house, "keys", "create", "--tenant", "acme", "--scopes", "read write")
+
+    assert ended.returncode == 2
+    assert "submit,read,operate" in ended.stderr
+    assert not house.asked

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +101,39 @@ async def test_a_revoked_key_and_its_tokens_are_refused_everywhere_within_two_se
 
     assert time.monotonic() - revoked < REVOKED_WITHIN
     assert ask(other, token, path).json()["code"] == "token-revoked"
+
+
+def test_the_command_line_makes_lists_rotates_and_revokes(
+    gateways: list[RunningGateway],
+) -> None:
+    def waymark(*words: str) -> str:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("WAYMARK_")}
+        ended = subprocess.run(
+            [sys.executable, "-m", "clients.cli", *words],
+            env=clean
+            | {
+                "WAYMARK_URL": gateways[0].url,
+                "WAYMARK_PLATFORM_KEY": "wm_sre_sre-secret",
+                "WAYMARK_API_KEY": "wm_dev_dev-secret",
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout.strip()
+
+    old = waymark("keys", "create", "--tenant", "cli", "--scopes", "read")
+    key = old.split("_")[1]
+    new = waymark("keys", "rotate", key, "--overlap", "1h")
+    assert [ask(gateways[1], one).status_code for one in (old, new)] == [200, 200]
+
+    waymark("keys", "revoke", key, "--reason", "a test")
+
+    assert "revoked" in waymark("keys", "list", "--tenant", "cli")
+    assert "a test" in waymark("audit", "--tenant", "cli", "--action", "key.revoke")
+    eventually(lambda: ask(gateways[1], new).status_code == 401)
 
 
 async def test_both_gateways_together_keep_one_rate(

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.gateway.keys.making import KEPT_MS, MOST_SECRETS
+from services.gateway.keys.ring import LEAST_SECONDS
 from tests.fakes.gateway import FakeGateway, as_key, pointers
 
 SRE = as_key("sre")
@@ -125,6 +126,18 @@ async def test_only_who_knows_the_secret_is_told_that_a_key_was_revoked(
     unknown = await gateway.get("/v1/jobs", authorization="Bearer wm_nobody_guess")
 
     assert guess.json()["detail"] == unknown.json()["detail"]
+
+
+async def test_nobody_sees_by_the_time_it_takes_which_ids_there_are(gateway: FakeGateway) -> None:
+    stored = (await made(gateway))["id"]
+    took = []
+    for id_ in ("dev", stored, "nobody"):
+        started = asyncio.get_running_loop().time()
+        for _ in range(3):
+            assert (await status(gateway, f"wm_{id_}_guess"))[0] == 401
+        took.append(asyncio.get_running_loop().time() - started)
+
+    assert max(took) - min(took) < LEAST_SECONDS  # three times that is what a look would add
 
 
 async def test_after_a_rotation_both_secrets_work_for_the_overlap_and_then_the_new_one(
@@ -258,8 +271,8 @@ async def test_without_the_store_file_keys_go_on_and_unknown_ones_are_asked_to_c
 
     assert await status(gateway, known) == (200, "")
     assert await status(gateway, "wm_dev_dev-secret") == (200, "")
-    assert await status(gateway, "wm_dev_guess") == (401, "unauthenticated")
-    assert await status(gateway, "wm_nobody_guess") == (503, "store-unavailable")
+    for guess in ("wm_dev_guess", "wm_nobody_guess"):
+        assert await status(gateway, guess) == (503, "store-unavailable")
     refused = await gateway.post("/v1/keys", WANTED, authorization=SRE)
     assert (refused.status_code, refused.json()["code"]) == (503, "store-unavailable")
 

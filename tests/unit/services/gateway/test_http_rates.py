@@ -1,5 +1,6 @@
 """How much a caller may ask, over HTTP, on fakes."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -113,10 +114,14 @@ async def test_all_pages_of_a_tenant_together_have_a_rate_too(gateway: FakeGatew
 async def test_an_address_that_keeps_guessing_is_slowed_down_and_honest_ones_behind_it_are_not(
     gateway: FakeGateway,
 ) -> None:
-    guesses = await statuses(gateway, FAILURES.burst + 20, "Bearer wm_dev_guess")
+    guesses = []
+    for _ in range(3):  # at once: one after the other they wait for a look at the store each
+        guesses += await asyncio.gather(
+            *(statuses(gateway, 1, "Bearer wm_dev_guess") for _ in range(50))
+        )
 
-    assert set(guesses[: FAILURES.burst]) == {401}
-    assert guesses[-1] == 429
+    assert guesses.count([401]) >= FAILURES.burst
+    assert guesses.count([429]) >= 30
     assert refusals(gateway, "address_rate") > 0
     assert await statuses(gateway, 1, as_key("dev")) == [200]
 

@@ -1,4 +1,4 @@
-"""A page of jobs, newest first, and the cursor that leads to the next one."""
+"""A page of what is listed by its id, newest first, and the cursor that leads to the next one."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ class PageRequest:
 
 
 def parse_page_request(query: Mapping[str, str], *, tenant: str) -> PageRequest:
-    """Return what the query of GET /v1/jobs asks for.
+    """Return what a query asks for.
 
     Raises:
         Invalid: an unknown parameter, or a limit that is none.
@@ -52,7 +52,7 @@ def parse_page_request(query: Mapping[str, str], *, tenant: str) -> PageRequest:
 
 
 def write_cursor(before: str, *, tenant: str) -> str:
-    """Return the cursor for the page after the job `before`."""
+    """Return the cursor for the page after the id `before`."""
     body = _VERSION + uuid.UUID(before).bytes
     return base64.urlsafe_b64encode(body + _check(body, tenant)).decode().rstrip("=")
 

@@ -75,6 +75,9 @@ class Metrics:
         self._lost = self._counter(
             "waymark_jobs_leases_lost_total", "Attempts whose lease ran out."
         )
+        self._deleted = self._counter(
+            "waymark_jobs_deleted_total", "Ended jobs that were kept long enough."
+        )
         self._dead = self._counter(
             "waymark_jobs_dead_letters_total", "Messages from the dead-letter queue.", "verdict"
         )
@@ -176,6 +179,10 @@ class Metrics:
     def leases_lost(self, count: int) -> None:
         """Count attempts whose lease ran out."""
         self._lost.inc(count)
+
+    def deleted(self, count: int) -> None:
+        """Count ended jobs that were deleted."""
+        self._deleted.inc(count)
 
     def dead_letter(self, verdict: str) -> None:
         """Count a message from the dead-letter queue."""

@@ -42,6 +42,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "too-many-secrets": HTTPStatus.CONFLICT,
     "too-many-keys": HTTPStatus.CONFLICT,
     "unique-key-taken": HTTPStatus.CONFLICT,
+    "too-many-steps": HTTPStatus.CONFLICT,
     "idempotency-in-flight": HTTPStatus.CONFLICT,
     "body-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "payload-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -8,7 +8,13 @@ import uuid_utils
 
 from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.handing_over import hand_over
-from services.gateway.refusals import JobNotFound, NothingToRedrive, Unavailable
+from services.gateway.refusals import (
+    JobNotFound,
+    NothingToRedrive,
+    TooManySteps,
+    Unavailable,
+    UniqueKeyTaken,
+)
 from shared.contracts.dead_letters import LetterVerdict, Redrive
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
 from shared.contracts.job import JobRecord
@@ -36,6 +42,8 @@ class Redriving:
         Raises:
             JobNotFound: the tenant has no such job.
             NothingToRedrive: it is no dead letter.
+            UniqueKeyTaken: a living job has its unique_key by now.
+            TooManySteps: it has made as many as a job may.
             BrokerUnavailable: nothing has changed.
             Unavailable: it is redriven on record, and will be published; asking again is safe.
             StoreUnavailable: the store did not answer in time; asking again is safe.
@@ -44,8 +52,12 @@ class Redriving:
             raise BrokerUnavailable("RabbitMQ is away: nothing was redriven, try again.")
         deadline = asyncio.get_running_loop().time() + BUDGET_SECONDS
         answer = await self._store.do(Redrive(tenant=tenant, job=job, turn=uuid_utils.uuid4().hex))
+        if answer.verdict is LetterVerdict.TAKEN:
+            raise UniqueKeyTaken(extra={"job_id": answer.holder})
         if answer.job is None:
             raise JobNotFound
+        if answer.verdict is LetterVerdict.WORN_OUT:
+            raise TooManySteps
         if answer.verdict is not LetterVerdict.DONE:
             state = answer.job.state.value
             raise NothingToRedrive(

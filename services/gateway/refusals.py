@@ -255,6 +255,12 @@ class UniqueKeyTaken(Refusal):
     code = "unique-key-taken"
 
 
+class TooManySteps(Refusal):
+    """The job has made 1,000 steps, the most a job may: submit it anew, and discard this one."""
+
+    code = "too-many-steps"
+
+
 class QuotaExceeded(Refusal):
     """The tenant has as many live jobs as it may: try again when some have ended."""
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
+from shared.contracts.listing import JobPlace
 
 
 class SubmitVerdict(StrEnum):
@@ -156,10 +157,10 @@ class Archived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """`next` is the id to list `before` for the page that follows, or None at the end."""
+    """`next` leads on when there may be more; a page may be short, even empty, before the end."""
 
     jobs: tuple[JobRecord, ...]
-    next: str | None
+    next: JobPlace | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

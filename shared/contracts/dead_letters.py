@@ -41,15 +41,21 @@ class LetterVerdict(StrEnum):
     DONE = "done"
     NOTHING = "nothing"  # the job is no dead letter (any more)
     NOT_FOUND = "not_found"
+    TAKEN = "taken"  # another living job has its unique_key by now
+    WORN_OUT = "worn_out"  # it has made as many steps as a job may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterAnswer:
-    """The verdict and the job after it; `publish` while a redrive's message is not confirmed."""
+    """The verdict and the job after it; `publish` while a redrive's message is not confirmed.
+
+    `holder`: with TAKEN, the id of the job that has the unique_key.
+    """
 
     verdict: LetterVerdict
     job: JobRecord | None = None
     publish: RunJob | None = None
+    holder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,8 @@ class Campaign:
     """One campaign over the letters as of its start, named by `ids` or else by `filter`.
 
     `matched` = `done` + `failed` + `skipped` once it is over, unless it was aborted or met its
-    `limit`. failed: no such job; skipped: no dead letter any more when its turn came.
+    `limit`. failed: no such job; skipped: no dead letter any more when its turn came, or one that
+    cannot be redriven (its unique_key is taken, or it has made too many steps).
     """
 
     id: str

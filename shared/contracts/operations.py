@@ -28,6 +28,7 @@ from shared.contracts.job import (
     OnConflict,
     Outcome,
 )
+from shared.contracts.listing import EVERY_JOB, JobFilter, JobPlace
 
 A_co = TypeVar("A_co", covariant=True)
 
@@ -115,10 +116,11 @@ class Read(Operation[JobRecord | None]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListJobs(Operation[JobPage]):
-    """Jobs, newest first, older than the id `before` (None: from the newest)."""
+    """Jobs, newest first, after `before` (None: from the newest). Looks at a bounded number."""
 
-    before: str | None
+    before: JobPlace | None
     limit: int
+    filter: JobFilter = EVERY_JOB
 
 
 # --- the worker's: an attempt begins, lives, ends

@@ -24,6 +24,7 @@ from shared.contracts.operations import Operation
 from shared.contracts.overdue import FindOverdue, QueueNews
 from shared.contracts.topology import work_queue, work_queues
 from tests.contract import store_words as say
+from tests.contract.store_refusals import NO_JOB, check_refused
 from tests.contract.store_worlds import TENANT, World
 
 A = TypeVar("A")
@@ -83,6 +84,8 @@ class House:
     lives: dict[str, int] = field(default_factory=dict)  # attempts before the redrive
     discarded: set[str] = field(default_factory=set)
     forgetful: bool = False  # the store has forgotten something
+    deleted: set[str] = field(default_factory=set)  # by retention
+    ever_deleted: set[str] = field(default_factory=set)
     holders: dict[str, str | None] = field(default_factory=dict)  # None: the store forgot
     ready_at: dict[str, int] = field(default_factory=dict)  # when a queue was last not empty
     handed: dict[str, int] = field(default_factory=dict)
@@ -107,7 +110,8 @@ class House:
         bound = key and ops.IdempotencyKey(hash=f"{key:02x}", fingerprint="11")
         asked = say.submit_of(self.world, key=bound or None, max_attempts=3, **changes)
         answer = self.ask(asked, asked.job)
-        if answer.verdict is SubmitVerdict.IN_FLIGHT:
+        if answer.verdict in NO_JOB:
+            check_refused(self.world, asked, answer)
             return
         job = answer.job
         assert job, answer
@@ -309,9 +313,8 @@ class House:
         if spares:
             held = frozenset(self.jobs)
         after = 0 if guesses else OVERDUE
-        found = self.world.do(
-            FindOverdue(tenant=TENANT, after=after, news=news, held=held, limit=2)
-        )
+        asked = FindOverdue(tenant=TENANT, after=after, news=news, held=held, limit=2)
+        found = self.world.do(asked)
         self.handed |= found.handed
         for message in found.publish:
             assert message.job not in held, "somebody holds its message"
@@ -325,11 +328,11 @@ class House:
         return frozenset(working | {one.holds.job for one in self.errands if one.holds})
 
     def expect_newer_dispatch(self, job: str) -> None:
-        """Whoever lost his lease must not hold the current message any more."""
+        """Whoever lost his lease holds the current message no more; if the store knows him."""
         record = self.world.do(ops.Read(tenant=TENANT, job=job))
         assert record
-        for attempt in self.attempts:
-            if attempt.message.job == job:
+        for attempt in [one for one in self.attempts if one.message.job == job]:
+            if not self.forgetful or attempt.token == self.holders.get(job):
                 assert record.dispatch > attempt.message.options.dispatch
 
     def archive(self, delivery: Delivery, *, by_broker: bool) -> None:
@@ -382,6 +385,7 @@ class House:
         self.stranded |= stranded
         self.called_off.clear()
         self.discarded.clear()
+        self.deleted.clear()
         self.forgetful = True
         self.touched |= self.jobs.keys()
         self.holders = dict.fromkeys(self.holders)

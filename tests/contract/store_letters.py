@@ -24,6 +24,9 @@ def redrive(house: House, job: str) -> None:
     if before is None:
         assert answer.verdict is LetterVerdict.NOT_FOUND
         return
+    if answer.verdict is LetterVerdict.TAKEN:
+        check_taken(house, before, answer.holder)
+        return
     if before.dead_letter:
         assert answer.verdict is LetterVerdict.DONE
         assert answer.publish, "a redrive that nobody publishes"
@@ -33,6 +36,17 @@ def redrive(house: House, job: str) -> None:
         assert answer.publish, "only an unconfirmed redrive is answered again"
     if answer.publish:
         house.errands.append(Errand(answer.publish, 0, None, house.broker))
+
+
+def check_taken(house: House, before: JobRecord, holder: str | None) -> None:
+    """A redrive was refused: another living job has the unique_key."""
+    assert before.dead_letter
+    assert holder
+    assert holder != before.id
+    record = house.world.do(ops.Read(tenant=TENANT, job=holder))
+    assert record
+    assert not record.final
+    assert record.unique_key == before.unique_key
 
 
 def begin_new_life(house: House, before: JobRecord) -> None:
@@ -63,7 +77,8 @@ def campaign(house: House, action: Action, *, most: int, crashes: bool) -> None:
     assert world.do(turn) == advanced, "another answer to the same turn"
     assert advanced.campaign
     done = before.keys() - {job.id for job in dead(house)}
-    assert advanced.campaign.done == len(done) == min(most, len(before))
+    skipped = advanced.campaign.skipped
+    assert advanced.campaign.done == len(done) == min(most, len(before)) - skipped
     if action is Action.DISCARD:
         house.discarded |= done
         return

@@ -112,7 +112,8 @@ class Oracle:
         for job in self.house.accepted:
             record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
             if record is None:
-                assert job in self.house.stranded, f"{job} was accepted and is gone"
+                gone = self.house.stranded | self.house.ever_deleted
+                assert job in gone, f"{job} was accepted and is gone"
             else:
                 assert record.final, f"{job} was accepted and is {record.state}"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.store_machine import machine_on
+from tests.contract.store_keeping import keeping_machine_on
 from tests.contract.store_worlds import FakeWorld, RedisWorld, TwinWorld
 
 EXAMPLES_ON_FAKE = 150
@@ -35,7 +35,7 @@ def real(redis_url: str) -> Iterator[RedisWorld]:
 
 
 def test_no_order_of_steps_and_faults_breaks_the_fake() -> None:
-    run_state_machine_as_test(machine_on(FakeWorld), settings=bounded(EXAMPLES_ON_FAKE))
+    run_state_machine_as_test(keeping_machine_on(FakeWorld), settings=bounded(EXAMPLES_ON_FAKE))
 
 
 def test_no_order_of_steps_and_faults_breaks_redis_or_makes_it_differ_from_the_fake(
@@ -45,4 +45,4 @@ def test_no_order_of_steps_and_faults_breaks_redis_or_makes_it_differ_from_the_f
         real.begin()
         return TwinWorld(real)
 
-    run_state_machine_as_test(machine_on(both), settings=bounded(EXAMPLES_ON_BOTH))
+    run_state_machine_as_test(keeping_machine_on(both), settings=bounded(EXAMPLES_ON_BOTH))

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from shared.contracts import batches, callbacks, idempotency, overdue, queues
+from shared.contracts import batches, callbacks, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.answers import Ticked
@@ -137,6 +137,7 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     batches.ConfirmMany: store_gateway.confirm_many,
     idempotency.Recall: store_submits.recall,
     idempotency.Unmark: store_submits.unmark,
+    retention.DeleteEnded: store_house.delete_ended,
     callbacks.DueCallbacks: store_gateway.due_callbacks,
     callbacks.ClearCallback: store_gateway.clear_callback,
     ops.Confirm: store_gateway.confirm,

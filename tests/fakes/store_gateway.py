@@ -10,6 +10,7 @@ from shared.contracts.answers import (
 )
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import Event, State
+from shared.contracts.listing import JobFilter, JobPlace
 from tests.fakes.store_state import Job, Tenant
 from tests.fakes.store_submits import unconfirmed
 
@@ -43,7 +44,7 @@ def cancel(tenant: Tenant, op: ops.Cancel) -> CancelAnswer:
 
 def _bury_unknown(tenant: Tenant, op: ops.Cancel) -> CancelVerdict:
     made_at = int(op.job.replace("-", "")[:12], 16)
-    if op.only_unconfirmed or not tenant.forgot(made_at):
+    if op.only_unconfirmed or op.job in tenant.gone or not tenant.forgot(made_at):
         return CancelVerdict.NOT_FOUND
     tenant.tombs[op.job] = tenant.now
     return CancelVerdict.TOMBSTONED
@@ -73,10 +74,35 @@ def read(tenant: Tenant, op: ops.Read) -> JobRecord | None:
 
 
 def list_jobs(tenant: Tenant, op: ops.ListJobs) -> JobPage:
-    older = (id_ for id_ in tenant.jobs if op.before is None or id_ < op.before)
-    ids = sorted(older, reverse=True)
-    page = tuple(tenant.jobs[id_].record(tenant.epoch) for id_ in ids[: op.limit])
-    return JobPage(jobs=page, next=page[-1].id if len(ids) > op.limit else None)
+    """Look at all of them: `next` differs from the real store's where others lie between."""
+    found = sorted(
+        (job for job in tenant.jobs.values() if listed(job, op.filter)), key=_place, reverse=True
+    )
+    if op.before is not None:
+        before = (op.before.created_at, op.before.job)
+        found = [job for job in found if _place(job) < before]
+    page = found[: op.limit]
+    last = JobPlace(created_at=page[-1].created_at, job=page[-1].id) if page else None
+    return JobPage(
+        jobs=tuple(job.record(tenant.epoch) for job in page),
+        next=last if len(found) > len(page) else None,
+    )
+
+
+def _place(job: Job) -> tuple[int, str]:
+    return (job.created_at, job.id)
+
+
+def listed(job: Job | JobRecord, wanted: JobFilter) -> bool:
+    """Whether a filter lets a job pass."""
+    return (
+        wanted.state in {None, job.state}
+        and wanted.type in {None, job.type}
+        and wanted.queue in {None, job.queue}
+        and wanted.labels.items() <= job.labels.items()
+        and (wanted.created_since is None or job.created_at >= wanted.created_since)
+        and (wanted.created_before is None or job.created_at < wanted.created_before)
+    )
 
 
 def locate(tenant: Tenant, op: ops.Locate) -> Position | None:

@@ -4,6 +4,7 @@ import json
 
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
+from shared.contracts import retention
 from shared.contracts.answers import Archived, ArchiveVerdict, Swept
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, Outcome
@@ -13,6 +14,8 @@ from tests.fakes.store_worker import MOST_CRASHES, SWEEP_MARGIN
 
 GAP = 3_000
 LONGEST_PATIENCE = 60_000
+CALLBACK_PATIENCE = 60_000
+YOUNG = 660_000
 
 
 def _error(code: str, message: str, type_: str, *, retryable: bool) -> str:
@@ -103,7 +106,8 @@ def park(tenant: Tenant, op: ops.Park) -> bool:
     job = tenant.jobs.get(op.message.job)
     dispatch = op.message.options.dispatch
     if job is None:
-        if op.message.job in tenant.tombs or not tenant.forgot(op.message.options.recorded_at):
+        buried = op.message.job in tenant.tombs or op.message.job in tenant.gone
+        if buried or not tenant.forgot(op.message.options.recorded_at):
             return True
         job = tenant.create(op.message, tenant.epoch)
         tenant.move(job, Event.REBUILT)
@@ -146,7 +150,7 @@ def archive(tenant: Tenant, op: ops.Archive) -> Archived:
 
 
 def _archive_missing(tenant: Tenant, op: ops.Archive) -> Archived | None:
-    if not tenant.forgot(op.message.options.recorded_at):
+    if op.message.job in tenant.gone or not tenant.forgot(op.message.options.recorded_at):
         return Archived(verdict=ArchiveVerdict.ACK)
     asked_at = tenant.tombs.pop(op.message.job, None)
     grace = tenant.grace_left(None, tenant.lease)
@@ -180,3 +184,26 @@ def keep_undecodable(tenant: Tenant, op: letters.KeepUndecodable) -> bool:
     known = op.digest in tenant.undecodables
     tenant.undecodables.setdefault(op.digest, op.body)
     return not known
+
+
+def delete_ended(tenant: Tenant, op: retention.DeleteEnded) -> retention.Deleted:
+    found = _batch(tenant, tenant.kept, op.limit)
+    deleted = []
+    for id_ in found:
+        job = tenant.jobs[id_]
+        if (id_, job.step) in tenant.callbacks:
+            tenant.kept[id_] = tenant.now + CALLBACK_PATIENCE
+            continue
+        del tenant.kept[id_]
+        _delete(tenant, job)
+        deleted.append(id_)
+    return retention.Deleted(jobs=tuple(deleted), more=len(found) >= op.limit)
+
+
+def _delete(tenant: Tenant, job: Job) -> None:
+    if tenant.forgot(job.created_at) or job.created_at > tenant.now - YOUNG:
+        tenant.gone.add(job.id)
+    bound = tenant.bound.get(job.key_hash or "")
+    if job.key_hash and bound and bound["job"] == job.id:
+        del tenant.bound[job.key_hash]
+    del tenant.jobs[job.id]

@@ -35,6 +35,11 @@ def redrive(tenant: Tenant, op: letters.Redrive) -> letters.LetterAnswer:
     if job is None:
         return letters.LetterAnswer(verdict=LetterVerdict.NOT_FOUND)
     if job.dead_letter:
+        if holder := tenant.other_holder(job):
+            return letters.LetterAnswer(verdict=LetterVerdict.TAKEN, holder=holder)
+        if job.is_worn_out(1):
+            record = job.record(tenant.epoch)
+            return letters.LetterAnswer(verdict=LetterVerdict.WORN_OUT, job=record)
         _redrive(tenant, job, op.turn)
     turn, dispatch = job.redriven or ("", 0)
     owed = dispatch == job.dispatch and job.id in tenant.outbox
@@ -72,6 +77,7 @@ def discard(tenant: Tenant, op: letters.Discard) -> letters.LetterAnswer:
 
 def _discard(tenant: Tenant, job: Job, by: str, reason: str | None) -> None:
     job.dead_letter = None
+    tenant.keep(job)
     job.discarded = Discarded(at=tenant.now, by=by, reason=reason)
     job.revision += 1
 
@@ -204,7 +210,11 @@ def _advance(tenant: Tenant, it: Running, op: letters.AdvanceCampaign) -> None:
 
 
 def _act(tenant: Tenant, it: Running, job: Job) -> None:
-    if it.campaign.action is Action.REDRIVE:
+    redrives = it.campaign.action is Action.REDRIVE
+    if redrives and (tenant.other_holder(job) or job.is_worn_out(1)):
+        it.campaign = replace(it.campaign, skipped=it.campaign.skipped + 1)
+        return
+    if redrives:
         _redrive(tenant, job, it.campaign.id)
         it.acted.append(job.id)
     else:

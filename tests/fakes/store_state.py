@@ -22,6 +22,8 @@ from shared.contracts.lifecycle import FINAL_STATES, Event, State, next_state
 from shared.contracts.topology import work_queue
 
 OUTBOX_PATIENCE = 5_000
+KEY_LIFE = 24 * 3_600_000
+MOST_STEPS = 1_000
 TEN_MINUTES = 600_000
 _marks = count(1)
 
@@ -90,6 +92,9 @@ class Job:
     def final(self) -> bool:
         return self.state in FINAL_STATES
 
+    def is_worn_out(self, more: int = 0) -> bool:
+        return self.step + 4 + more > MOST_STEPS
+
     @property
     def due_at(self) -> int | None:
         return self.retry_at if self.state is State.RETRYING else self.run_at
@@ -137,6 +142,8 @@ class Tenant:
     handed: dict[str, int] = field(default_factory=dict)
     bound: dict[str, dict[str, object]] = field(default_factory=dict)
     tombs: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)  # ended jobs, until when
+    gone: set[str] = field(default_factory=set)  # tombstones that retention left
     uniques: dict[str, str] = field(default_factory=dict)
     callbacks: dict[tuple[str, int], int] = field(default_factory=dict)
     undecodables: dict[str, bytes] = field(default_factory=dict)
@@ -196,6 +203,9 @@ class Tenant:
         self.jobs[job.id] = job
         self.hold_unique(job)
         return job
+
+    def other_holder(self, job: Job) -> str | None:
+        return self.uniques.get(job.unique_key or "")
 
     def hold_unique(self, job: Job) -> None:
         if job.unique_key:
@@ -268,6 +278,13 @@ class Tenant:
             del self.uniques[job.unique_key]
         if job.callback_url:
             self.callbacks[job.id, job.step] = self.now
+        if job.dead_letter is None:
+            self.keep(job)
+
+    def keep(self, job: Job) -> None:
+        self.kept[job.id] = self.now + job.retention
+        if job.key_hash:
+            self.kept[job.id] = max(self.kept[job.id], job.created_at + KEY_LIFE)
 
     def tell_progress(self, job: Job, progress: str, number: int) -> None:
         job.revision += 1

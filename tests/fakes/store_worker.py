@@ -58,6 +58,8 @@ def claim(tenant: Tenant, op: ops.Claim) -> ClaimAnswer:
 
 
 def _claim_missing(tenant: Tenant, op: ops.Claim) -> ClaimAnswer | None:
+    if op.message.job in tenant.gone:
+        return ClaimAnswer(verdict=ClaimVerdict.FINAL)
     asked_at = tenant.tombs.pop(op.message.job, None)
     if asked_at is not None:
         job = tenant.create(op.message, tenant.epoch)
@@ -92,6 +94,9 @@ def _claim_waiting(tenant: Tenant, op: ops.Claim, job: Job) -> ClaimAnswer:
         return _bury(tenant, op, job, ClaimVerdict.POISON, "Its worker was lost too often.")
     if job.spent >= job.max_attempts:
         return _bury(tenant, op, job, ClaimVerdict.EXHAUSTED, "No attempt is left.")
+    if job.is_worn_out():
+        words, code = "It has made 1,000 steps.", "too_many_steps"
+        return _bury(tenant, op, job, ClaimVerdict.EXHAUSTED, words, code=code)
     tenant.start(job, op.token, op.worker, op.lease, Event.STARTED)
     return _run(tenant, job)
 
@@ -109,11 +114,18 @@ def _decide(
 
 
 def _bury(
-    tenant: Tenant, op: ops.Claim, job: Job, verdict: ClaimVerdict, words: str
+    tenant: Tenant,
+    op: ops.Claim,
+    job: Job,
+    verdict: ClaimVerdict,
+    words: str,
+    *,
+    code: str | None = None,
 ) -> ClaimAnswer:
     poison = verdict is ClaimVerdict.POISON
     reason = DeadLetterReason.POISON if poison else DeadLetterReason.ATTEMPTS_EXHAUSTED
-    error = {"code": reason, "message": words, "type": reason, "retryable": False}
+    code = code or reason
+    error = {"code": code, "message": words, "type": code, "retryable": False}
     text = json.dumps(error, separators=(",", ":"))
     job.verdict_token, job.verdict = op.token, verdict
     tenant.give_up(job, reason, text, text)
@@ -124,7 +136,8 @@ def heartbeat(tenant: Tenant, op: ops.Heartbeat) -> Renewal:
     job = tenant.jobs.get(op.message.job)
     dispatch = op.message.options.dispatch
     if job is None:
-        if not tenant.forgot(op.message.options.recorded_at):
+        deleted = op.message.job in tenant.gone
+        if deleted or not tenant.forgot(op.message.options.recorded_at):
             return Renewal(verdict=RenewalVerdict.LOST)
         job = tenant.create(op.message, None)
         job.cancel_requested_at = tenant.tombs.pop(op.message.job, None)

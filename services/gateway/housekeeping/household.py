@@ -15,6 +15,7 @@ from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.queue_watch import QueueWatch
 from services.gateway.housekeeping.redriver import Redriver
 from services.gateway.housekeeping.sweeper import Sweeper
+from services.gateway.housekeeping.weeder import Weeder
 from services.gateway.metrics import Metrics
 from services.gateway.queues.desk import QueueDesk
 from services.gateway.queues.metrics import QueueMetrics
@@ -77,7 +78,8 @@ class Household:
             metrics=self.metrics,
             queues=QueueMetrics(self.metrics.registry),
         )
-        return [sweeper.tick, sweeper.sweep, overdue.watch, queues.watch]
+        weeder = Weeder(store=self.store, registry=self.registry, duty=duty, metrics=self.metrics)
+        return [sweeper.tick, sweeper.sweep, overdue.watch, queues.watch, weeder.weed]
 
     def _archivist(self, duty: Duty) -> Archivist:
         return Archivist(

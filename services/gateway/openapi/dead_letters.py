@@ -34,7 +34,13 @@ RETRY_JOB: Final = operation(
     ),
     body="RetryRequest",
     body_required=False,
-    errors=("nothing-to-redrive", "broker-unavailable", "temporarily-unavailable"),
+    errors=(
+        "nothing-to-redrive",
+        "unique-key-taken",
+        "too-many-steps",
+        "broker-unavailable",
+        "temporarily-unavailable",
+    ),
 )
 LIST_LETTERS: Final = operation(
     (200, answer("A page, those that failed last first.", "JobPage", "Link")),

@@ -8,6 +8,7 @@ every call: who may call it, the errors that its shape makes possible, request i
 from typing import Any, Final
 
 from services.gateway.openapi import headers
+from services.gateway.openapi.filters import LIST_FILTERS
 from services.gateway.openapi.headers import STANDING, answered
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
@@ -101,7 +102,15 @@ LIMIT: Final[Extra] = {
     "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 }
 LIST_JOBS: Final = operation(
-    (200, answer("A page, newest first.", "JobPage", "Link")), parameters=(CURSOR, LIMIT)
+    (
+        200,
+        answer(
+            "A page, newest first; it may be short, even empty, before the end: see `has_more`.",
+            "JobPage",
+            "Link",
+        ),
+    ),
+    parameters=(*LIST_FILTERS, CURSOR, LIMIT),
 )
 READ_JOB: Final = operation(
     (200, answer("The job.", "Job", "ETag", "Retry-After", "Preference-Applied")),

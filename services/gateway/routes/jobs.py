@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 from services.gateway.accepting.outcomes import Accepted
 from services.gateway.cancel import cancel_job, check_cancellable, parse_cancel
 from services.gateway.credentials import Caller, Scope
+from services.gateway.job_list import parse_page_request, write_cursor
 from services.gateway.lane import Endpoint
-from services.gateway.listing import parse_page_request, write_cursor
 from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
@@ -60,19 +60,20 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
         """List the tenant's jobs, newest first."""
         caller = await parts.gate.caller(request)
         caller.demand(Scope.READ)
-        page = parse_page_request(request.query_params, tenant=caller.tenant)
+        page = parse_page_request(request.query_params.multi_items(), tenant=caller.tenant)
         found = await parts.store.do(
-            ListJobs(tenant=caller.tenant, before=page.before, limit=page.limit)
+            ListJobs(tenant=caller.tenant, before=page.before, limit=page.limit, filter=page.filter)
         )
-        cursor = None if found.next is None else write_cursor(found.next, tenant=caller.tenant)
+        cursor = found.next and write_cursor(found.next, tenant=caller.tenant, wanted=page.filter)
         operator = Scope.OPERATE in caller.scopes
-        link = f'<{parts.renderer.base_url}/v1/jobs?cursor={cursor}&limit={page.limit}>; rel="next"'
         return respond_json(
             {
                 "data": [parts.renderer.job(job, operator=operator) for job in found.jobs],
                 "page": {"next": cursor, "has_more": cursor is not None},
             },
-            headers={"link": link} if cursor else None,
+            headers={"link": page.link(cursor, base_url=parts.renderer.base_url)}
+            if cursor
+            else None,
         )
 
 

@@ -6,12 +6,13 @@ from typing import Any, Final
 from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text, whole
 from shared.adapters.store_redis.submits import SUBMIT_DECODERS
-from shared.contracts import answers, callbacks, idempotency, overdue, queues
+from shared.contracts import answers, callbacks, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
+from shared.contracts.listing import JobPlace
 
 
 def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - by operation
@@ -29,9 +30,16 @@ def _read(op: ops.Read, reply: list[Any] | None) -> JobRecord | None:
 
 
 def _listed(op: ops.ListJobs, reply: list[Any]) -> answers.JobPage:
-    epoch, more, page = reply
-    jobs = tuple(record(op.tenant, text(job), text(epoch), *rest) for job, *rest in page)
-    return answers.JobPage(jobs=jobs, next=jobs[-1].id if more else None)
+    epoch, last, page = reply
+    return answers.JobPage(
+        jobs=tuple(record(op.tenant, text(job), text(epoch), *rest) for job, *rest in page),
+        next=JobPlace(created_at=last[0], job=text(last[1])) if last else None,
+    )
+
+
+def _deleted(_: retention.DeleteEnded, reply: list[Any]) -> retention.Deleted:
+    jobs, more = reply
+    return retention.Deleted(jobs=tuple(map(text, jobs)), more=bool(more))
 
 
 def _claimed(op: ops.Claim, reply: list[Any]) -> answers.ClaimAnswer:
@@ -183,6 +191,7 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     overdue.Expect: _said,
     ops.Locate: _located,
     queues.SurveyQueues: _surveyed,
+    retention.DeleteEnded: _deleted,
     callbacks.DueCallbacks: _due,
     callbacks.ClearCallback: _said,
     **SUBMIT_DECODERS,

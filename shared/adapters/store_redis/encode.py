@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.adapters.store_redis import keys
-from shared.contracts import batches, callbacks, idempotency, overdue, queues
+from shared.contracts import batches, callbacks, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
@@ -144,6 +144,22 @@ def _find_overdue(op: overdue.FindOverdue) -> Call:
     return _about_tenant("find_overdue", op, *args)
 
 
+def _list_jobs(op: ops.ListJobs) -> Call:
+    wanted = op.filter
+    place = (op.before.created_at, op.before.job) if op.before else ("", "")
+    args = (
+        op.limit,
+        *place,
+        _given(wanted.created_since),
+        _given(wanted.created_before),
+        _given(wanted.state),
+        _given(wanted.type),
+        _given(wanted.queue),
+        *(f"{name}={value}" for name, value in wanted.labels.items()),
+    )
+    return _about_tenant("list_jobs", op, *args)
+
+
 def _filter(wanted: letters.LetterFilter) -> tuple[Argument, ...]:
     return (
         _given(wanted.type),
@@ -174,13 +190,14 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     batches.ConfirmMany: lambda op: _about_tenant(
         "confirm_many", op, *(part for pair in op.dispatches for part in pair)
     ),
+    retention.DeleteEnded: lambda op: _about_tenant("delete_ended", op, op.limit),
     callbacks.DueCallbacks: lambda op: _about_tenant("due_callbacks", op, op.limit),
     callbacks.ClearCallback: lambda op: _about_job("clear_callback", op, op.step),
     ops.Cancel: lambda op: _about_job(
         "cancel", op, _given(op.reason), _given(op.grace), int(op.only_unconfirmed)
     ),
     ops.Read: lambda op: _about_job("read", op),
-    ops.ListJobs: lambda op: _about_tenant("list_jobs", op, _given(op.before), op.limit),
+    ops.ListJobs: _list_jobs,
     ops.Claim: lambda op: _about_message(
         "claim", op, op.token, op.worker, op.lease, int(op.paused)
     ),

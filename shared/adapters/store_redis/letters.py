@@ -13,6 +13,8 @@ def _answered(op: letters.Redrive | letters.Discard, reply: list[Any]) -> letter
     verdict = letters.LetterVerdict(text(reply[0]))
     if verdict is letters.LetterVerdict.NOT_FOUND:
         return letters.LetterAnswer(verdict=verdict)
+    if verdict is letters.LetterVerdict.TAKEN:
+        return letters.LetterAnswer(verdict=verdict, holder=text(reply[1]))
     _, owed, epoch, flat, ended, _ = reply
     job = record(op.tenant, op.job, text(epoch), flat, ended)
     publish = RunJob.of(job) if owed else None

@@ -16,6 +16,10 @@ local function was_meant(other)
 end
 
 local function act()
+  if it.action == 'redrive' and cannot_redrive() then
+    it.skipped = it.skipped + 1
+    return
+  end
   if it.action == 'redrive' then
     redrive_job(ARGV[4])
     acted[#acted + 1] = id

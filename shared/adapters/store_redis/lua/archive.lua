@@ -11,7 +11,7 @@ enter()
 load()
 
 local function answer_missing()
-  if not forgotten(message.created_at) then return { 'ack' } end
+  if is_deleted() or not forgotten(message.created_at) then return { 'ack' } end
   local asked_at = redis.call('HGET', TOMB, 'at')
   local grace = grace_left(nil, lease_ms)
   if grace > 0 and given_up_by_broker and not asked_at then return { 'copy', grace } end

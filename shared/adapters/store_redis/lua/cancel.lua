@@ -1,6 +1,5 @@
 -- uses: move forgotten
 -- ARGV: 4 reason  5 grace (ms)  6 whether only an unconfirmed one
-local TOMB_LIFE = 7 * 86400000 -- longer than a message can stay under way
 local reason, grace, only_unconfirmed = given(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1'
 
 enter()
@@ -14,7 +13,9 @@ end
 
 if not job.state then
   local made = made_at()
-  if only_unconfirmed or not made or not forgotten(made) then return { 'not_found' } end
+  if only_unconfirmed or is_deleted() or not made or not forgotten(made) then
+    return { 'not_found' }
+  end
   redis.call('HSET', TOMB, 'at', now, 'reason', reason or '')
   redis.call('PEXPIRE', TOMB, TOMB_LIFE)
   return { 'tombstoned' }

@@ -43,6 +43,9 @@ local function answer_waiting()
   if job.spent >= job.max_attempts then
     return bury('exhausted', 'attempts_exhausted', 'attempts_exhausted', 'No attempt is left.')
   end
+  if is_worn_out(0) then
+    return bury('exhausted', 'attempts_exhausted', 'too_many_steps', 'It has made 1,000 steps.')
+  end
   start(token, worker, lease, 'started')
   return reply('run')
 end

@@ -13,7 +13,9 @@ end
 
 -- The answer, or nil once the record is back and to be claimed like any other.
 local function answer_missing()
-  local asked_at = redis.call('HGET', TOMB, 'at')
+  local tomb = redis.call('HMGET', TOMB, 'at', 'gone')
+  local asked_at, is_deleted = tomb[1], tomb[2]
+  if is_deleted then return { 'final' } end
   if asked_at then
     redis.call('DEL', TOMB)
     rebuild()

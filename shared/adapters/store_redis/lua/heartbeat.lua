@@ -20,7 +20,7 @@ if job.state == 'running' and job.token == token then
 end
 
 if not job.state then
-  if not forgotten(message.created_at) then return { 'lost', -1, -1 } end
+  if is_deleted() or not forgotten(message.created_at) then return { 'lost', -1, -1 } end
   create()
   put('made_in', nil) -- its history is not in this store: it obeys the grace
   local asked_at = redis.call('HGET', TOMB, 'at')

@@ -15,7 +15,15 @@ local message = read_message()
 local function create()
   local unique_key, callback_url = given(ARGV[AT + 21]), given(ARGV[AT + 22])
   redis.call('DEL', JOB, STEPS, ATTEMPTS)
-  redis.call('ZADD', JOBS, 0, id)
+  local at = message.created_at
+  redis.call('ZADD', JOBS, at, id)
+  redis.call('ZADD', OF_TYPE .. ARGV[AT + 4], at, id)
+  redis.call('ZADD', OF_QUEUE .. ARGV[AT + 6], at, id)
+  if ARGV[AT + 10] ~= '{}' then
+    for name, value in pairs(cjson.decode(ARGV[AT + 10])) do
+      redis.call('ZADD', OF_LABEL .. name .. '=' .. value, at, id)
+    end
+  end
   redis.call('HSET', JOB, 'type', ARGV[AT + 4], 'type_version', ARGV[AT + 5],
     'queue', ARGV[AT + 6], 'priority', ARGV[AT + 7], 'payload', ARGV[AT + 8],
     'max_attempts', ARGV[AT + 9], 'labels', ARGV[AT + 10], 'submitted_by', ARGV[AT + 11],

@@ -1,6 +1,10 @@
 -- The record in hand and the one way to change its state.
 local OUTBOX_PATIENCE = 5000 -- a publisher at work confirms within it; then the sweeper publishes
 
+local USUAL_RETENTION, KEY_LIFE = 7 * 86400000, 86400000
+
+local MOST_STEPS = 1000 -- of a job: whoever follows it is sent all of them
+
 local job = {}
 local writes = {}
 
@@ -89,9 +93,22 @@ local function count(state, by)
   if COUNTED[state] then redis.call('HINCRBY', COUNTS, state .. ' ' .. job.queue, by) end
 end
 
+-- An ended job is kept for so long, and one with an Idempotency-Key as long as that lives.
+local function keep(retention, key_hash)
+  local kept_until = now + (tonumber(retention) or USUAL_RETENTION)
+  if given(key_hash) then kept_until = math.max(kept_until, job.created_at + KEY_LIFE) end
+  redis.call('ZADD', KEPT, kept_until, id)
+end
+
 -- The one living job that has this key; a holder stays.
 local function hold_unique(key)
   if key then redis.call('SET', UNIQUE .. key, id, 'NX') end
+end
+
+-- Which other living job has the key of the one at hand, that has ended.
+local function other_holder()
+  local key = given(redis.call('HGET', JOB, 'unique_key'))
+  return key and redis.call('GET', UNIQUE .. key) or nil
 end
 
 local function free_unique(key)
@@ -101,9 +118,10 @@ end
 -- What ends with the job, and what begins.
 local function conclude()
   leave_indexes()
-  local kept = redis.call('HMGET', JOB, 'unique_key', 'callback_url')
+  local kept = redis.call('HMGET', JOB, 'unique_key', 'callback_url', 'retention', 'key_hash')
   if given(kept[1]) then free_unique(kept[1]) end
   if given(kept[2]) then redis.call('ZADD', CALLBACKS, now, id .. ' ' .. job.step) end
+  if not job.dead_reason then keep(kept[3], kept[4]) end
 end
 
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
@@ -182,6 +200,11 @@ end
 local function give_up(reason, error, public)
   mark_dead(reason, error, public)
   move('gave_up')
+end
+
+-- Whether too few steps are left for an attempt, its retry and the end; or for `more` beside them.
+local function is_worn_out(more)
+  return job.step + 4 + more > MOST_STEPS
 end
 
 local function reply(verdict, number)

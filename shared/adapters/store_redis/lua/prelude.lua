@@ -19,6 +19,12 @@ local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
 -- Score: the rank of the state * RANK_SPAN + created_at.
 local STATES, RANK_SPAN = PREFIX .. 'states', 2 ^ 42 -- ms, until the year 2109
 
+-- Until when ended jobs are kept.
+local KEPT = PREFIX .. 'kept'
+
+-- What listing walks, by what all the jobs in it have in common; score: created_at.
+local OF_TYPE, OF_QUEUE, OF_LABEL = PREFIX .. 'type:', PREFIX .. 'queue:', PREFIX .. 'label:'
+
 -- Which living job has a key; members "<job> <step>", scored by when to look.
 local UNIQUE, CALLBACKS = PREFIX .. 'unique:', PREFIX .. 'callbacks'
 

@@ -6,6 +6,9 @@ enter()
 load()
 if not job.state then return { 'not_found' } end
 if job.dead_reason then
+  local holder = other_holder()
+  if holder then return { 'taken', holder } end
+  if is_worn_out(1) then return reply('worn_out') end
   redrive_job(turn)
   return reply('done', 1)
 end

@@ -1,4 +1,8 @@
 -- The two ways out for a dead letter that has been loaded.
+local function cannot_redrive()
+  return other_holder() ~= nil or is_worn_out(1)
+end
+
 local function redrive_job(turn)
   put('redrives', (tonumber(redis.call('HGET', JOB, 'redrives')) or 0) + 1)
   put('spent', 0)
@@ -20,6 +24,7 @@ end
 
 local function discard_job(by, reason)
   unmark_dead()
+  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash')))
   put('discarded_at', now)
   put('discarded_by', by)
   put('discard_reason', given(reason))

@@ -21,9 +21,11 @@ def gateway(tmp_path: Path) -> FakeGateway:
     return FakeGateway(tmp_path)
 
 
-async def a_letter(gateway: FakeGateway, fault: str = FAULT, **headers: str) -> str:
+async def a_letter(
+    gateway: FakeGateway, fault: str = FAULT, *, body: object = None, **headers: str
+) -> str:
     """Submit a job and fail it for good."""
-    answer = await gateway.submit(**headers)
+    answer = await gateway.submit(body, **headers)
     assert answer.status_code == 202, answer.text
     job = str(answer.json()["id"])
     message, _ = gateway.publisher.sent[-1]

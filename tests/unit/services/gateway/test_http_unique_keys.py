@@ -1,4 +1,4 @@
-"""unique_key, the quota and retention of POST /v1/jobs, on fakes."""
+"""unique_key, the quota, retention and the limit of steps over HTTP, on fakes."""
 
 import asyncio
 from pathlib import Path
@@ -12,6 +12,7 @@ from shared.contracts.operations import Cancel, Confirm, Read
 from tests.eventually import eventually_async
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.registry import an_entry
+from tests.unit.services.gateway.test_http_dead_letters import a_letter
 
 
 @pytest.fixture
@@ -154,3 +155,29 @@ async def test_a_job_is_kept_as_long_as_its_type_says(tmp_path: Path) -> None:
 
     kept = [gateway.store.do(Read(tenant="dev", job=job)) for job in (usual, brief)]
     assert [job and job.retention for job in kept] == [5_000, 60_000]
+
+
+async def test_a_retry_is_refused_while_another_job_has_the_unique_key(
+    gateway: FakeGateway,
+) -> None:
+    letter = await a_letter(gateway, body=a_job())
+    holder = (await gateway.submit(a_job())).json()["id"]
+
+    refused = await gateway.post(f"/v1/jobs/{letter}/retry")
+    await gateway.post(f"/v1/jobs/{holder}/cancel")
+    retried = await gateway.post(f"/v1/jobs/{letter}/retry")
+
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (409, "unique-key-taken")
+    assert problem["job_id"] == holder
+    assert retried.status_code == 202
+
+
+async def test_a_retry_of_a_job_without_steps_left_says_what_to_do(gateway: FakeGateway) -> None:
+    letter = await a_letter(gateway, body=a_job())
+    gateway.store.peek("dev").jobs[letter].step = 999
+
+    refused = await gateway.post(f"/v1/jobs/{letter}/retry")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "too-many-steps")
+    assert "submit it anew" in refused.json()["detail"]

@@ -10,11 +10,13 @@ from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import last_reason
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.sweeper import Sweeper
+from services.gateway.housekeeping.weeder import Weeder
 from services.gateway.metrics import Metrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import Unroutable
+from shared.contracts.job import DEFAULT_RETENTION
 from shared.contracts.lifecycle import State
-from shared.contracts.operations import Read, Submit
+from shared.contracts.operations import Cancel, Read, Submit
 from tests.eventually import eventually_async
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.registry import FakeRegistry
@@ -32,6 +34,12 @@ class House:
         self.registry = registry or FakeRegistry(tenants=["dev"])
         self.metrics = Metrics()
         self.duty = Duty("sweeper", holder=holder, registry=self.registry)
+        self.weeder = Weeder(
+            store=AsyncFakeStore(self.store),
+            registry=self.registry,
+            duty=self.duty,
+            metrics=self.metrics,
+        )
         self.sweeper = Sweeper(
             store=AsyncFakeStore(self.store),
             publisher=self.publisher,
@@ -287,3 +295,41 @@ async def test_what_nobody_can_decode_is_kept_before_its_ack() -> None:
 )
 def test_the_newest_death_is_the_reason(headers: object, reason: str | None) -> None:
     assert last_reason(headers) == reason
+
+
+async def test_an_ended_job_is_deleted_when_its_time_is_over_and_counted() -> None:
+    house = House()
+    house.submit()
+    house.store.do(Cancel(tenant="dev", job=JOB, reason=None))
+    house.store.now += DEFAULT_RETENTION
+
+    async with working(house.duty.keep, house.weeder.weed):
+        await soon(lambda: house.store.do(Read(tenant="dev", job=JOB)) is None)
+        await soon(lambda: house.count("waymark_jobs_deleted_total") == 1)
+
+    done = "waymark_housekeeping_last_success_timestamp_seconds"
+    assert house.count(done, duty="retention") > 0
+
+
+async def test_nothing_is_deleted_by_who_has_not_the_duty() -> None:
+    house = House(holder="g2")
+    await house.registry.acquire("sweeper", "g1", ttl_ms=60_000)
+    house.submit()
+    house.store.do(Cancel(tenant="dev", job=JOB, reason=None))
+    house.store.now += DEFAULT_RETENTION
+
+    async with working(house.duty.keep, house.weeder.weed):
+        await asyncio.sleep(0.05)
+
+    assert house.store.do(Read(tenant="dev", job=JOB))
+
+
+async def test_a_store_away_is_a_failed_round_of_deletions() -> None:
+    house = House()
+    async with working(house.duty.keep, house.weeder.weed):
+        await soon(lambda: house.duty.held)
+    house.store.away = True
+
+    async with working(house.weeder.weed):
+        failures = "waymark_housekeeping_failures_total"
+        await soon(lambda: house.count(failures, duty="retention") > 0)

@@ -50,6 +50,10 @@ class FakeKeyBook:
         self._answer()
         self.times.update(used)
 
+    def changed(self) -> None:
+        """Have another version, as after a failover to a lagging replica."""
+        self._changes += 1
+
     def wipe(self) -> None:
         """Forget everything, as FLUSHALL does."""
         self.keys.clear()

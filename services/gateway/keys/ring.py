@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
 import structlog
 
 from services.gateway.credentials import ApiKey, Scope, Secret
@@ -42,6 +43,7 @@ class KeyRing:
         self._noted_at = monotonic()
         self._looking = asyncio.Lock()
         self._used: dict[str, int] = {}
+        self._revoked: dict[str, int] = {}  # by id, when (ms); what was once revoked stays so
 
     @property
     def complaint(self) -> str | None:
@@ -107,13 +109,31 @@ class KeyRing:
             version = await self._book.version()
             if version != self._version:
                 version, keys = await self._book.read()
+                risen = [self._buried(key) for key in keys.values() if self._is_risen(key)]
+                keys = {**keys, **{key.id: key for key in risen}}
                 self._stored = {name: of_store(key) for name, key in keys.items()}
+                self._revoked |= {
+                    key.id: key.revoked_at for key in keys.values() if key.revoked_at is not None
+                }
                 log.info("stored_keys_read", count=len(self._stored))
+                await self._bury(risen, version)
         except StoreUnavailable:
             self._failed_at = self._monotonic()
             raise
         self._version = version
         self._looked_at = self._read_at = began
+
+    def _is_risen(self, key: StoredKey) -> bool:
+        return key.revoked_at is None and key.id in self._revoked
+
+    def _buried(self, key: StoredKey) -> StoredKey:
+        return msgspec.structs.replace(key, revoked_at=self._revoked[key.id])
+
+    async def _bury(self, risen: Sequence[StoredKey], version: str) -> None:
+        """Tell a store that went back in time what was revoked; one a look, the next one more."""
+        for key in risen[:1]:
+            verdict = await self._book.put(key, version=version)
+            log.warning("revocation_restored", key=key.id, verdict=verdict.value)
 
     async def _write_used(self) -> None:
         if self._monotonic() - self._noted_at >= NOTE_SECONDS:

@@ -8,7 +8,7 @@ import pytest
 
 from services.gateway.credentials import Scope
 from services.gateway.keys.file import KeysFile
-from services.gateway.keys.making import hashed
+from services.gateway.keys.making import hashed, revoked
 from services.gateway.keys.ring import STALE_SECONDS, KeyRing
 from shared.contracts.api_keys import StoredKey
 from shared.contracts.errors import StoreUnavailable
@@ -153,3 +153,23 @@ async def test_without_any_key_the_ring_complains(tmp_path: Path) -> None:
     await nobody.ring.look_again()
 
     assert nobody.ring.complaint is None
+
+
+async def test_a_store_that_went_back_in_time_brings_no_revoked_key_back(hands: Hands) -> None:
+    for id_ in ("one", "two"):
+        await hands.put(id_)
+    before = dict(hands.book.keys)
+    for id_ in ("one", "two"):
+        version, keys = await hands.book.read()
+        await hands.book.put(revoked(keys[id_], now=5), version=version)
+    await hands.ring.look_again()
+
+    hands.book.keys.update(before)
+    hands.book.changed()
+    for _ in range(3):
+        hands.now += 1
+        await hands.ring.look_again()
+        found = [hands.ring.find(id_) for id_ in ("one", "two")]
+        assert [key.revoked_at for key in found if key] == [5, 5]
+
+    assert [hands.book.keys[id_].revoked_at for id_ in ("one", "two")] == [5, 5]

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -85,15 +86,24 @@ async def test_a_delayed_job_waits_on_the_ladder(http: httpx.AsyncClient, broker
     assert 0.7 < time.monotonic() - accepted < 3
 
 
-async def test_fifty_equal_requests_at_once_make_one_job(
-    http: httpx.AsyncClient, broker: Broker
+async def test_fifty_equal_requests_at_once_through_two_gateways_make_one_job(
+    gateway: RunningGateway, http: httpx.AsyncClient, broker: Broker, tmp_path: Path
 ) -> None:
-    headers = {"idempotency-key": '"fifty"'}
-
-    answers = await asyncio.gather(
-        *(http.post("/v1/jobs", json=A_JOB, headers=headers) for _ in range(50))
-    )
-    last = await http.post("/v1/jobs", json=A_JOB, headers=headers)
+    another = RunningGateway(tmp_path, redis_url=gateway.redis_url, amqp_url=gateway.amqp_url)
+    another.start()
+    try:
+        await another.until_ready()
+        headers = {"idempotency-key": '"fifty"'}
+        async with another.client() as elsewhere:
+            answers = await asyncio.gather(
+                *(
+                    client.post("/v1/jobs", json=A_JOB, headers=headers)
+                    for client in [http, elsewhere] * 25
+                )
+            )
+            last = await elsewhere.post("/v1/jobs", json=A_JOB, headers=headers)
+    finally:
+        another.kill()
 
     assert {answer.status_code for answer in answers} <= {202, 409}
     accepted = {answer.json()["id"] for answer in answers if answer.status_code == 202}

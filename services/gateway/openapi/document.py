@@ -37,15 +37,17 @@ def operation(
     parameters: tuple[Extra, ...] = (),
     security: list[Extra] = _KEY,
     errors: tuple[str, ...] = (),
+    tenant: Extra = headers.TENANT,
 ) -> Extra:
     """Return what FastAPI is told of a route beside its code.
 
     `errors` are the codes that this call alone can be refused with: those that follow from its
-    body, its query, its path and its credentials come by themselves.
+    body, its query, its path and its credentials come by themselves. `tenant` describes
+    Waymark-Tenant where it means something else than usual.
     """
     extra: Extra = {
         "security": security,
-        "parameters": [*parameters, headers.TENANT],
+        "parameters": [*parameters, tenant],
         ERRORS: list(errors),
     }
     if body:

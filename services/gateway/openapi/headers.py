@@ -71,6 +71,11 @@ TENANT: Final = sent(
     "Platform keys only, and there it is required: whose resources this is about.",
     pattern="^[a-z0-9-]{1,63}$",
 )
+ONE_TENANT: Final = sent(
+    "Waymark-Tenant",
+    "Platform keys only: count the jobs of this tenant; without it, everybody's.",
+    pattern="^[a-z0-9-]{1,63}$",
+)
 WAIT: Final = sent(
     "Prefer", "`wait=N`: hold the answer for at most N seconds, N up to 30.", example="wait=20"
 )

@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from services.gateway.openapi import headers
 from services.gateway.openapi.document import answer, operation
 
-LIST_QUEUES: Final = operation((200, answer("Every queue, by name.", "Queues")))
-READ_QUEUE: Final = operation((200, answer("The queue.", "Queue")))
+LIST_QUEUES: Final = operation(
+    (200, answer("Every queue, by name.", "Queues")), tenant=headers.ONE_TENANT
+)
+READ_QUEUE: Final = operation((200, answer("The queue.", "Queue")), tenant=headers.ONE_TENANT)
 PAUSE: Final = operation(
     (200, answer("It is paused; by whom and why it was first, if it was already.", "Queue")),
     body="PauseRequest",

@@ -9,7 +9,7 @@ from services.gateway.catalogue import JobType
 from services.gateway.credentials import Caller
 from services.gateway.requests.jobs import JobRequest
 from shared.contracts.job import DEFAULT_RETENTION
-from shared.contracts.operations import Submit
+from shared.contracts.operations import IdempotencyKey, Submit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,10 @@ def operation_for(
     request: JobRequest,
     payload: str,
     job_type: JobType,
+    *,
     caller: Caller,
     traceparent: str | None,
-    *,
+    key: IdempotencyKey | None,
     terms: Terms,
 ) -> Submit:
     """Return the operation that a checked request asks for; it gives the job its id."""
@@ -49,6 +50,7 @@ def operation_for(
         delay=request.delay,
         run_at=request.run_at,
         expires_at=request.expires_at,
+        key=key,
         traceparent=traceparent,
         retention=terms.retention if kept is None else round(kept * 1000),
         quota=terms.max_live_jobs,

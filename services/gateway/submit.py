@@ -8,7 +8,6 @@ process.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import uuid_utils
 
@@ -65,7 +64,13 @@ class Submission:
         self._histories = Histories()
 
     async def plan(
-        self, request: JobRequest, payload: str, *, caller: Caller, traceparent: str | None
+        self,
+        request: JobRequest,
+        payload: str,
+        *,
+        caller: Caller,
+        traceparent: str | None,
+        key: IdempotencyKey | None,
     ) -> Submit:
         """Check a request against the catalogue and return the operation it asks for.
 
@@ -84,7 +89,15 @@ class Submission:
         if (complaint := self._evicting()) is not None:
             self._metrics.submitted(request.queue or job_type.entry.queue, "unavailable")
             raise Unavailable(f"A job accepted now might be forgotten. {complaint}")
-        return operation_for(request, payload, job_type, caller, traceparent, terms=self._terms)
+        return operation_for(
+            request,
+            payload,
+            job_type,
+            caller=caller,
+            traceparent=traceparent,
+            key=key,
+            terms=self._terms,
+        )
 
     async def also_wrong(self, body: object) -> Sequence[Fault]:
         """Return what the catalogue has against a body whose other members are at fault already."""
@@ -96,7 +109,7 @@ class Submission:
                     return refusal.errors
         return ()
 
-    async def accept(self, operation: Submit, key: IdempotencyKey | None) -> Accepted:
+    async def accept(self, operation: Submit) -> Accepted:
         """Put a job on record and into the broker, or say honestly that it is not safe.
 
         Raises:
@@ -106,9 +119,7 @@ class Submission:
             UniqueKeyTaken, QuotaExceeded: no job was made.
         """
         started = time.monotonic()
-        outcome = await self._gathering.accept(
-            replace(operation, key=key), deadline=self.deadline()
-        )
+        outcome = await self._gathering.accept(operation, deadline=self.deadline())
         self._note(operation.queue, outcome)
         if not isinstance(outcome, Accepted):
             raise outcome
@@ -118,7 +129,7 @@ class Submission:
     async def accept_many(
         self, operations: Sequence[Submit], *, deadline: float, atomic: bool = False
     ) -> Sequence[Outcome]:
-        """Do the same for many jobs of one tenant, their keys in them; return what became of each.
+        """Do the same for many jobs of one tenant; return what became of each.
 
         `deadline`: see `deadline`. `atomic`: all are put on record, or none.
         """

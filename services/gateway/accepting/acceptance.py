@@ -26,6 +26,8 @@ from shared.runtime.pacing import full_jitter, pause
 
 FIRST_PAUSE_SECONDS: Final = 0.01  # p95 of a confirm is 10 ms
 LONGEST_PAUSE_SECONDS: Final = 0.25
+LARGE: Final = 25  # jobs of a batch
+LARGE_AT_ONCE: Final = 2  # at the store: one is worked on while the next arrives
 _TO_PUBLISH: Final = frozenset({SubmitVerdict.ACCEPTED, SubmitVerdict.REPUBLISH})
 
 Ask = Submit | Recall
@@ -43,6 +45,9 @@ class Acceptance:
         self._store = store
         self._publisher = publisher
         self._metrics = metrics
+        # They wait here and not in front of Redis: there they would keep everybody else waiting,
+        # and those that waited for too long would be sent again.
+        self._room_for_large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def accept(self, jobs: Sequence[Submit], *, deadline: float) -> Sequence[Outcome]:
         """Put jobs of one tenant on record and into the broker; return what became of each."""
@@ -103,7 +108,11 @@ class Acceptance:
     async def _submit(self, jobs: Sequence[Submit]) -> Sequence[Submitted]:
         if len(jobs) == 1:
             return [await self._store.do(jobs[0])]
-        return await self._store.do(SubmitMany(tenant=jobs[0].tenant, jobs=tuple(jobs)))
+        operation = SubmitMany(tenant=jobs[0].tenant, jobs=tuple(jobs))
+        if len(jobs) < LARGE:
+            return await self._store.do(operation)
+        async with self._room_for_large:
+            return await self._store.do(operation)
 
     async def _ask_again(self, job: Submit, deadline: float) -> Outcome:
         """Submit a duplicate until its holder is safe: whoever submitted that one is at it."""

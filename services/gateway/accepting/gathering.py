@@ -14,7 +14,7 @@ from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.outcomes import Outcome
 from shared.contracts.operations import Submit
 
-MOST_TOGETHER: Final = 100  # jobs: one script of 10 ms, during which Redis does nothing else
+MOST_TOGETHER: Final = 50  # jobs: one script of 5 ms, during which Redis does nothing else
 MOST_CHARACTERS: Final = 4 * 1024 * 1024  # of their payloads
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -85,9 +84,12 @@ class Reader:
         item, text = self._bulk.jobs[place], self._bulk.texts[place]
         try:
             wanted, payload = await read_job_request(self._parts, text, item)
-            operation = await self._parts.submission.plan(
-                wanted, payload, caller=self._caller, traceparent=self._traceparent
+            return await self._parts.submission.plan(
+                wanted,
+                payload,
+                caller=self._caller,
+                traceparent=self._traceparent,
+                key=self.key(place),
             )
         except Refusal as refusal:
             return point_into(refusal, place)
-        return operation if self._key is None else replace(operation, key=self.key(place))

@@ -139,7 +139,7 @@ async def _submit(
     try:
         wanted, payload = await read(parts, body, parsed)
         operation = await parts.submission.plan(
-            wanted, payload, caller=caller, traceparent=traceparent_of(request)
+            wanted, payload, caller=caller, traceparent=traceparent_of(request), key=key
         )
     except Refusal:
         # What is refused today (its expires_at has passed, its type is gone) may be the repeat of
@@ -148,7 +148,7 @@ async def _submit(
         if known is None:
             raise
         return known
-    return await parts.submission.accept(operation, key)
+    return await parts.submission.accept(operation)
 
 
 async def _recall(key: IdempotencyKey, parts: Parts, caller: Caller) -> Accepted | None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 import uuid_utils
 
-from services.gateway.accepting.acceptance import Acceptance
+from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE, Acceptance
 from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering
 from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld
 from services.gateway.metrics import Metrics
@@ -259,3 +259,28 @@ async def test_all_or_none_takes_back_none_that_is_on_record(house: House) -> No
 
     assert [extra(outcome) for outcome in outcomes] == [{"job_id": job.job} for job in jobs]
     assert [house.state(job) for job in jobs] == [State.QUEUED, State.QUEUED]
+
+
+async def test_large_batches_wait_in_the_house_and_not_in_front_of_the_store(
+    house: House,
+) -> None:
+    at_once = most = 0
+
+    async def slowly(operation: Operation[A]) -> A:
+        nonlocal at_once, most
+        if isinstance(operation, SubmitMany):
+            at_once += 1
+            most = max(most, at_once)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            at_once -= 1
+        return await AsyncFakeStore(house.records).do(operation)
+
+    house.store.do = slowly  # type: ignore[method-assign]
+    batches = [[a_job() for _ in range(LARGE)] for _ in range(6)]
+    outcomes = await asyncio.gather(
+        *(house.acceptance.accept(batch, deadline=in_time()) for batch in batches)
+    )
+
+    assert most == LARGE_AT_ONCE
+    assert all(kind(one) == "accepted" for batch in outcomes for one in batch)

@@ -93,9 +93,9 @@ class Api:
         """Return one job."""
         return self._ask("GET", _path(job))
 
-    def jobs(self, *, limit: int) -> Document:
-        """Return `{data, page}`, the newest jobs first."""
-        return self._ask("GET", "/v1/jobs", params={"limit": limit})
+    def jobs(self, query: Mapping[str, str | int | float]) -> Document:
+        """Return `{data, page}`, the newest jobs first; a page may be short before the end."""
+        return self._ask("GET", "/v1/jobs", params=query)
 
     def cancel(self, job: str, *, reason: str | None, grace_seconds: float | None) -> Document:
         """Call a job off; return it."""

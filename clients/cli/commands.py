@@ -12,6 +12,7 @@ from clients.cli.api import Api, Document
 from clients.cli.audit import audit
 from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
+from clients.cli.jobs import jobs
 from clients.cli.settings import read_settings
 from clients.cli.values import BadValueError, labels_of, payload_of
 from clients.cli.watch import tell_end, watch
@@ -30,6 +31,7 @@ app.add_typer(workers.app)
 app.add_typer(webhooks.app)
 app.add_typer(keys.app)
 app.command()(audit)
+app.command()(jobs)
 
 
 @app.command()
@@ -54,6 +56,12 @@ def submit(
         str | None, typer.Option(help="One key makes one job, however often it is sent.")
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
+    unique_key: Annotated[
+        str | None, typer.Option(help="No other job that has not ended has it.")
+    ] = None,
+    on_conflict: Annotated[
+        str | None, typer.Option(help="Where the unique key is taken: return (that job) or reject.")
+    ] = None,
     callback_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Told of its end by a signed webhook.")
     ] = None,
@@ -63,6 +71,8 @@ def submit(
         "queue": queue,
         "priority": priority,
         "delay_seconds": delay,
+        "unique_key": unique_key,
+        "on_conflict": on_conflict,
         "callback_url": callback_url,
     }
     job: Document = {name: wish for name, wish in wishes.items() if wish is not None}
@@ -101,24 +111,6 @@ def watch_job(job: Annotated[str, typer.Argument(metavar="ID")]) -> Exit:
             tell_end(document, console)
             return OF_STATE[document["state"]]
         return watch(api, job, api.access(job), console)
-
-
-@app.command()
-@command
-def jobs(
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
-) -> Exit:
-    """List the newest jobs."""
-    with Api(read_settings()) as api:
-        found = api.jobs(limit=limit)["data"]
-    if as_json:
-        for job in found:
-            sys.stdout.write(json.dumps(job) + "\n")
-    else:
-        render.show(render.stdout(), render.jobs_table(found))
-    return Exit.SUCCEEDED
 
 
 @app.command("job")

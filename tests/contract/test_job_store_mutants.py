@@ -1,12 +1,16 @@
 """Whether the state machine would notice: every seeded bug must break it."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests.contract.store_keeping import keeping_machine_on
+from tests.contract.store_keeping_mutants import KEEPING_MUTANTS
 from tests.contract.store_machine import machine_on
 from tests.contract.store_mutants import MUTANTS, Mutant
-from tests.contract.store_worlds import RedisWorld, TwinWorld, held_scripts
+from tests.contract.store_worlds import RedisWorld, TwinWorld, World, held_scripts
 
 # Each bug has its seed, so always the same examples, and few; a machine that has changed may need
 # many of them until the seeds are chosen anew.
@@ -23,6 +27,20 @@ ENOUGH = settings(
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_seeded_bug_is_caught(mutant: Mutant, redis_url: str) -> None:
+    catch(mutant, redis_url, machine_on)
+
+
+@pytest.mark.parametrize("mutant", KEEPING_MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_seeded_bug_in_what_is_kept_is_caught(mutant: Mutant, redis_url: str) -> None:
+    catch(mutant, redis_url, keeping_machine_on)
+
+
+def catch(
+    mutant: Mutant,
+    redis_url: str,
+    machine: Callable[[Callable[[], World]], type[RuleBasedStateMachine]],
+) -> None:
+    """Run the machine on fake and mutant side by side until they differ."""
     real = RedisWorld(redis_url, held_scripts(mutant.source))
 
     def both() -> TwinWorld:
@@ -31,7 +49,7 @@ def test_a_seeded_bug_is_caught(mutant: Mutant, redis_url: str) -> None:
 
     try:
         with pytest.raises(AssertionError):
-            run_state_machine_as_test(seed(mutant.seed)(machine_on(both)), settings=ENOUGH)
+            run_state_machine_as_test(seed(mutant.seed)(machine(both)), settings=ENOUGH)
     finally:
         real.close()
 

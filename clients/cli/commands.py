@@ -56,11 +56,9 @@ def submit(
         str | None, typer.Option(help="One key makes one job, however often it is sent.")
     ] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE")] = None,
-    unique_key: Annotated[
-        str | None, typer.Option(help="No other job that has not ended has it.")
-    ] = None,
+    unique_key: Annotated[str | None, typer.Option(help="One living job has it.")] = None,
     on_conflict: Annotated[
-        str | None, typer.Option(help="Where the unique key is taken: return (that job) or reject.")
+        str | None, typer.Option(help="If one has: return it, or reject.")
     ] = None,
     callback_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Told of its end by a signed webhook.")

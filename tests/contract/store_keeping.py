@@ -12,6 +12,8 @@ from shared.contracts.job import DEFAULT_RETENTION, JobRecord, OnConflict
 from shared.contracts.lifecycle import FINAL_STATES
 from shared.contracts.listing import EVERY_JOB, JobFilter
 from shared.contracts.retention import DeleteEnded
+from tests.contract import store_letters as operators
+from tests.contract import store_words as say
 from tests.contract.store_house import House
 from tests.contract.store_machine import StoreMachine
 from tests.contract.store_worlds import TENANT, World
@@ -145,6 +147,17 @@ class KeepingRules(RuleBasedStateMachine):
             retention=retention,
             callback_url=callback,
         )
+
+    @precondition(lambda self: self.house.attempts and len(self.house.jobs) < MOST_JOBS)
+    @rule(which=st.integers(0, 23), another=st.booleans())
+    def redrive_beside_another(self, which: int, another: bool) -> None:
+        """A job fails; another with its key may come before it is redriven, and one does after."""
+        attempt = self.house.attempts[which % len(self.house.attempts)]
+        self.house.settle(attempt, say.fail_of)
+        if another:
+            self.house.submit(None, unique_key="a", retention=LONG)
+        operators.redrive(self.house, attempt.message.job)
+        self.house.submit(None, unique_key="a", retention=LONG)
 
     @rule(clear=st.booleans())
     def hand_on_callbacks(self, clear: bool) -> None:

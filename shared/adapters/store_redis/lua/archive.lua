@@ -15,7 +15,7 @@ local function answer_missing()
   local asked_at = redis.call('HGET', TOMB, 'at')
   local grace = grace_left(nil, lease_ms)
   if grace > 0 and given_up_by_broker and not asked_at then return { 'copy', grace } end
-  create()
+  recreate()
   move('rebuilt')
   if asked_at then
     redis.call('DEL', TOMB)

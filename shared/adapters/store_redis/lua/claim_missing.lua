@@ -2,7 +2,7 @@
 local token_of_claim, lease_of_claim = ARGV[23], tonumber(ARGV[25])
 
 local function rebuild()
-  create()
+  recreate()
   if message.run_at and message.run_at > now then
     redis.call('ZADD', DUE, message.run_at, id)
     move('postponed')

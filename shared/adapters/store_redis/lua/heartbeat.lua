@@ -21,7 +21,7 @@ end
 
 if not job.state then
   if is_deleted() or not forgotten(message.created_at) then return { 'lost', -1, -1 } end
-  create()
+  recreate()
   put('made_in', nil) -- its history is not in this store: it obeys the grace
   local asked_at = redis.call('HGET', TOMB, 'at')
   if asked_at then put('cancel_requested_at', tonumber(asked_at)) end

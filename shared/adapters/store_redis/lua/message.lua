@@ -11,11 +11,10 @@ end
 
 local message = read_message()
 
--- Write everything but the state; the caller moves it into its first one.
+-- Index a new job and get everything but its state ready to be written; the caller moves it into
+-- its first one.
 local function create()
-  local unique_key, callback_url = given(ARGV[AT + 21]), given(ARGV[AT + 22])
-  redis.call('DEL', JOB, STEPS, ATTEMPTS)
-  local at = message.created_at
+  local at, unique_key = message.created_at, given(ARGV[AT + 21])
   redis.call('ZADD', JOBS, at, id)
   redis.call('ZADD', OF_TYPE .. ARGV[AT + 4], at, id)
   redis.call('ZADD', OF_QUEUE .. ARGV[AT + 6], at, id)
@@ -24,24 +23,29 @@ local function create()
       redis.call('ZADD', OF_LABEL .. name .. '=' .. value, at, id)
     end
   end
-  redis.call('HSET', JOB, 'type', ARGV[AT + 4], 'type_version', ARGV[AT + 5],
-    'queue', ARGV[AT + 6], 'priority', ARGV[AT + 7], 'payload', ARGV[AT + 8],
-    'max_attempts', ARGV[AT + 9], 'labels', ARGV[AT + 10], 'submitted_by', ARGV[AT + 11],
-    'run_at', message.run_at or '', 'expires_at', ARGV[AT + 13], 'traceparent', ARGV[AT + 14],
-    'key_hash', ARGV[AT + 15], 'created_at', message.created_at, 'dispatch', message.dispatch,
-    'spent', message.spent, 'crashes', message.crashes, 'attempt', 0, 'spent_all', message.spent,
-    'losses', 0, 'number', 0, 'redrives', 0, 'made_in', epoch, 'retention', ARGV[AT + 20])
-  if unique_key then
-    redis.call('HSET', JOB, 'unique_key', unique_key)
-    hold_unique(unique_key)
-  end
-  if callback_url then redis.call('HSET', JOB, 'callback_url', callback_url) end
-  writes = {}
+  writes = { 'type', ARGV[AT + 4], 'type_version', ARGV[AT + 5], 'queue', ARGV[AT + 6],
+    'priority', ARGV[AT + 7], 'payload', ARGV[AT + 8], 'max_attempts', ARGV[AT + 9],
+    'labels', ARGV[AT + 10], 'submitted_by', ARGV[AT + 11], 'run_at', message.run_at or '',
+    'expires_at', ARGV[AT + 13], 'traceparent', ARGV[AT + 14], 'key_hash', ARGV[AT + 15],
+    'created_at', at, 'dispatch', message.dispatch, 'spent', message.spent,
+    'crashes', message.crashes, 'attempt', 0, 'spent_all', message.spent, 'losses', 0,
+    'number', 0, 'redrives', 0, 'made_in', epoch, 'retention', ARGV[AT + 20] }
   job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0,
     max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
     crashes = message.crashes, losses = 0, run_at = message.run_at,
     expires_at = message.expires_at, made_in = epoch, queue = ARGV[AT + 6],
-    priority = tonumber(ARGV[AT + 7]), created_at = message.created_at }
+    priority = tonumber(ARGV[AT + 7]), created_at = at }
+  if unique_key then
+    put('unique_key', unique_key)
+    hold_unique(unique_key)
+  end
+  if given(ARGV[AT + 22]) then put('callback_url', ARGV[AT + 22]) end
+end
+
+-- The same for one that the store has had, and something of it may be left.
+local function recreate()
+  redis.call('DEL', JOB, STEPS, ATTEMPTS)
+  create()
 end
 
 -- The message is newer than the record: believe the message.

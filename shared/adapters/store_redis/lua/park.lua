@@ -5,7 +5,7 @@ load()
 if not job.state then
   -- Deleted, or to be rebuilt as cancelled: the archivist knows what to do with its message.
   if not forgotten(message.created_at) or redis.call('EXISTS', TOMB) == 1 then return 1 end
-  create()
+  recreate()
   move('rebuilt')
 end
 if job.state == 'failed' and job.dispatch == message.dispatch then

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from shared.adapters.store_redis import RedisKeyBook
+from shared.adapters.store_redis.key_book import MOST_KEYS
 from shared.contracts.api_keys import KeySecret, PutVerdict, StoredKey
 from shared.ports import KeyBook
 from tests.fakes.key_book import FakeKeyBook
@@ -100,4 +101,19 @@ async def test_a_key_can_be_revoked_when_memory_has_run_out(redis_url: str) -> N
             assert await book.put(a_key("k"), version="") is PutVerdict.DONE
         finally:
             client.config_set("maxmemory", 0)
+    await book.close()
+
+
+async def test_a_full_book_takes_no_new_key_and_still_changes_old_ones(redis_url: str) -> None:
+    book = RedisKeyBook(redis_url, deadline=2.0)
+    await book.put(a_key("old"), version="")
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset("wm:keys", mapping={f"k{n}": "{}" for n in range(MOST_KEYS - 1)})
+    version = await book.version()
+
+    assert await book.put(a_key("new"), version=version) is PutVerdict.FULL
+    assert await book.put(a_key("old", "changed"), version=version) is PutVerdict.DONE
+    version = await book.version()
+    made_room = await book.put(a_key("new"), version=version, forgetting=["k0"])
+    assert made_room is PutVerdict.DONE
     await book.close()

@@ -14,6 +14,7 @@ import httpx
 import pytest
 import redis
 
+from services.gateway.rate.turnstile import FAILURES
 from tests.eventually import eventually
 from tests.fakes.gateway import as_key
 from tests.integration.gateway_running import A_JOB, Broker, RunningGateway
@@ -134,6 +135,22 @@ def test_the_command_line_makes_lists_rotates_and_revokes(
     assert "revoked" in waymark("keys", "list", "--tenant", "cli")
     assert "a test" in waymark("audit", "--tenant", "cli", "--action", "key.revoke")
     eventually(lambda: ask(gateways[1], new).status_code == 401)
+
+
+async def test_who_guesses_through_a_proxy_is_told_apart_by_the_address_it_names(
+    gateways: list[RunningGateway],
+) -> None:
+    async with gateways[0].client() as http:
+        http.headers["authorization"] = "Bearer nonsense"
+
+        async def status(address: str) -> int:
+            return (await http.get("/v1/jobs", headers={"x-forwarded-for": address})).status_code
+
+        guesses = [await status("203.0.113.7") for _ in range(FAILURES.burst + 50)]
+
+        assert guesses[0] == 401
+        assert 429 in guesses
+        assert await status("203.0.113.8") == 401
 
 
 async def test_both_gateways_together_keep_one_rate(

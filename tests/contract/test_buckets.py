@@ -46,6 +46,17 @@ async def test_a_bucket_fills_with_time(buckets: Buckets) -> None:
     assert 5 <= draw.granted <= 10
 
 
+async def test_the_wait_shrinks_while_the_bucket_fills(buckets: Buckets) -> None:
+    rate = Rate(1, 1)
+    await buckets.draw("acme", "tenant", rate=rate, wanted=1)
+    await asyncio.sleep(0.3)
+
+    draw = await buckets.draw("acme", "tenant", rate=rate, wanted=1)
+
+    assert draw.granted == 0
+    assert 0 < draw.wait_ms <= 701
+
+
 async def test_buckets_of_others_are_others(buckets: Buckets) -> None:
     await buckets.draw("acme", "tenant", rate=SLOW, wanted=10)
 

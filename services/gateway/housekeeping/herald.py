@@ -7,31 +7,33 @@ dies in between, the next one comes to the same job.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
 
 from services.gateway.catalogue import Catalogue, JobType
-from services.gateway.handing_over import hand_over
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.housekeeping.sweeper import MOST_BATCHES, TENANTS_AT_ONCE, groups
+from services.gateway.housekeeping.sweeper import TENANTS_AT_ONCE, groups
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import EmptyCatalogue, UnknownType
 from services.gateway.render import LinksView
 from services.gateway.webhooks.events import delivery
 from services.gateway.webhooks.metrics import WebhookMetrics
+from shared.contracts.batches import ConfirmMany, SubmitMany
 from shared.contracts.callbacks import ClearCallback, DueCallback, DueCallbacks
 from shared.contracts.commands import RunJob
-from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
+from shared.contracts.errors import StoreUnavailable
+from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
 from shared.contracts.webhooks import DELIVER
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
 from shared.runtime.pacing import pause
 from shared.runtime.spells import Spell
 
-PERIOD_SECONDS: Final = 0.5
-BATCH: Final = 50  # entries of one script, each with its whole record
+PERIOD_SECONDS: Final = 1.0
+BATCH: Final = 25  # entries of one script, each with its whole record: 13 MB at the most
+MOST_BATCHES: Final = 200  # of one tenant before the next one's turn
 _MS: Final = 1000
 
 log = structlog.get_logger()
@@ -66,7 +68,7 @@ class Herald:
         self._waiting = Spell("callbacks_wait", "callbacks_go_on")
 
     async def tell(self) -> None:
-        """Look twice a second, for ever."""
+        """Look once a second, for ever."""
         while True:
             if self._duty.held and self._publisher.ready:
                 await self._round()
@@ -106,30 +108,47 @@ class Herald:
             if not (self._duty.held and self._publisher.ready):
                 return
             due = await self._store.do(DueCallbacks(tenant=tenant, limit=BATCH))
-            await asyncio.gather(*(self._hand_on(callback, kind) for callback in due))
+            if due:
+                await self._hand_on(tenant, due, kind)
             if len(due) < BATCH:
                 return
 
-    async def _hand_on(self, callback: DueCallback, kind: JobType) -> None:
-        job = callback.job
-        try:
-            await self._submit(callback, kind)
-        except (BrokerUnavailable, Unroutable) as fault:
-            self._webhooks.failed()
-            log.warning("callback_not_handed_on", job_id=job.id, code=fault.code)
-            return
-        cleared = ClearCallback(tenant=job.tenant, job=job.id, step=callback.step)
-        if await self._store.do(cleared):
-            self._webhooks.handed_on(delay=time.time() - callback.at / _MS)
+    async def _hand_on(self, tenant: str, due: Sequence[DueCallback], kind: JobType) -> None:
+        """Make a batch of deliveries safe: on record, in the broker, and only then cleared."""
+        wanted = tuple(
+            delivery(one, kind.entry, self._links(one.job.id), retention=self._retention)
+            for one in due
+        )
+        answers = await self._store.do(SubmitMany(tenant=tenant, jobs=wanted))
+        deliveries = [answer.job for answer in answers]
+        lost = await self._publish(tenant, [job for job in deliveries if job is not None])
+        safe = [
+            callback
+            for callback, job in zip(due, deliveries, strict=True)
+            if job is not None and job.id not in lost
+        ]
+        self._webhooks.failed(len(due) - len(safe))
+        await asyncio.gather(*map(self._clear, safe))
 
-    async def _submit(self, callback: DueCallback, kind: JobType) -> None:
-        wanted = delivery(
-            callback, kind.entry, self._links(callback.job.id), retention=self._retention
-        )
-        answer = await self._store.do(wanted)
+    async def _publish(self, tenant: str, deliveries: Sequence[JobRecord]) -> Mapping[str, str]:
+        """Publish those that wait; return the ids of those that could not be, with the code why."""
         # A delivery that has started had its message; one that has not may have lost it with us.
-        if answer.job is not None and answer.job.state is State.QUEUED:
-            await hand_over(RunJob.of(answer.job), store=self._store, publisher=self._publisher)
-        log.debug(
-            "callback_handed_on", job_id=callback.job.id, step=callback.step, delivery=wanted.job
-        )
+        waiting = [job for job in deliveries if job.state is State.QUEUED]
+        faults = await self._publisher.publish_many([(RunJob.of(job), 0) for job in waiting])
+        lost = {
+            job.id: fault.code
+            for job, fault in zip(waiting, faults, strict=True)
+            if fault is not None
+        }
+        sent = tuple((job.id, job.dispatch) for job in waiting if job.id not in lost)
+        if sent:
+            await self._store.do(ConfirmMany(tenant=tenant, dispatches=sent))
+        if lost:
+            codes = sorted(set(lost.values()))
+            log.warning("callbacks_not_handed_on", tenant=tenant, count=len(lost), codes=codes)
+        return lost
+
+    async def _clear(self, callback: DueCallback) -> None:
+        job = callback.job
+        if await self._store.do(ClearCallback(tenant=job.tenant, job=job.id, step=callback.step)):
+            self._webhooks.handed_on(delay=time.time() - callback.at / _MS)

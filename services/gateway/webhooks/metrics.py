@@ -34,9 +34,9 @@ class WebhookMetrics:
         self._callbacks.labels("handed_on").inc()
         self._delay.observe(max(0.0, delay))
 
-    def failed(self) -> None:
-        """Count one that could not be handed on and will be tried again."""
-        self._callbacks.labels("failed").inc()
+    def failed(self, count: int) -> None:
+        """Count those that could not be handed on and will be tried again."""
+        self._callbacks.labels("failed").inc(count)
 
     def waiting(self) -> None:
         """Count a round in which callbacks had to wait for a worker that delivers webhooks."""

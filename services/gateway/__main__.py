@@ -30,6 +30,8 @@ def main() -> None:
         port=settings.gateway_port,
         forwarded_allow_ips=settings.proxies,
         port_setting="WAYMARK_GATEWAY_PORT",
+        most_connections=settings.max_connections,
+        timeout_keep_alive=settings.keep_alive_seconds,
         ws="none",  # a client that asks for a WebSocket here gets 404 like any other
     )
 

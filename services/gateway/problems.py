@@ -58,6 +58,7 @@ STATUS: Final[Mapping[str, HTTPStatus]] = {
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "catalogue-empty": HTTPStatus.SERVICE_UNAVAILABLE,
     "temporarily-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "too-many-connections": HTTPStatus.SERVICE_UNAVAILABLE,  # by shared/runtime/front.py
     "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "store-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
     "broker-unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -44,6 +44,10 @@ class GatewaySettings(CommonSettings, OriginSettings, WebhookSettings):
     payload_limit: int = Field(default=256 * 1024, ge=64)  # bytes; above it 413
     max_labels: int = Field(default=16, ge=0)  # of one job
     max_concurrent_requests: int = Field(default=1000, ge=1)  # above it 503, probes excepted
+    max_connections: int = Field(
+        default=20_000, ge=16
+    )  # above it 503; fewer where ulimit -n says so
+    keep_alive_seconds: int = Field(default=75, ge=1)  # an idle connection is closed after it
 
     @field_validator("url")
     @classmethod

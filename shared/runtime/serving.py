@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,13 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from shared.runtime.front import Front
+from shared.runtime.front import MOST_CONNECTIONS, Front, bounded
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10  # what still runs after it is dropped
 IDLE_SECONDS: Final = 75  # longer than clients and proxies keep an idle connection: they end it
+MOST_FILES: Final = 131_072  # of one process, where nothing says less
+SPARE_FILES: Final = 128  # for Redis, RabbitMQ, logs, and a connection that is turned away
 _BACKLOG: Final = 2048  # uvicorn's own
 
 
@@ -26,18 +29,32 @@ def serve(
     host: str,
     port: int,
     port_setting: str = "the WAYMARK_..._PORT of this service",
+    most_connections: int = MOST_CONNECTIONS,
     **uvicorn_options: Any,  # noqa: ANN401 - whatever uvicorn.Config takes
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return; a second signal drops what still runs.
+
+    The process may open as many files as it is allowed at all; connections leave some of them free.
 
     Raises:
         SystemExit: status 1; the port cannot be had (one line on stderr) or the app did not start.
     """
     listener = listen(host, port, port_setting=port_setting)
-    server = _Server(_config(app, uvicorn_options))
+    most = min(most_connections, _open_files() - SPARE_FILES)
+    server = _Server(_config(app, {"http": bounded(most), **uvicorn_options}))
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
+
+
+def _open_files() -> int:
+    """Return how many files may be open, after raising that as far as it goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def listen(host: str, port: int, *, port_setting: str) -> socket.socket:

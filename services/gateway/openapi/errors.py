@@ -14,7 +14,14 @@ Extra = dict[str, Any]
 EVERY_CALL: Final = (
     *("bad-request", "bad-header", "tenant-required"),
     *("unauthenticated", "invalid-token", "token-expired", "token-revoked", "forbidden"),
-    *("headers-too-large", "rate-limited", "internal", "overloaded", "store-unavailable"),
+    *(
+        "headers-too-large",
+        "too-many-connections",
+        "rate-limited",
+        "internal",
+        "overloaded",
+        "store-unavailable",
+    ),
 )
 A_BODY: Final = (
     *("not-json", "request-timeout", "body-too-large", "unsupported-media-type"),
@@ -35,6 +42,7 @@ _WITHOUT_CLASS: Final = {
     "bad-request": "This is no HTTP request that can be read.",
     "headers-too-large": "The request's line and headers are larger than 65536 bytes.",
     "internal": "Something went wrong inside Waymark.",
+    "too-many-connections": "Too many connections are open: try again in a moment.",
 }
 _EXAMPLE_ID: Final = "01a1fb83fbfa755fab224e3a99676b9c"
 _ALWAYS_SAYS_WHEN: Final = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -92,7 +100,13 @@ def _example(code: str) -> object:
     for kind in _kinds(WaymarkError):
         if kind.code == code:
             return json.loads(bytes(problem(kind(), request_id=_EXAMPLE_ID).body))
-    answer = respond(STATUS[code], code=code, detail=_WITHOUT_CLASS[code], request_id=_EXAMPLE_ID)
+    answer = respond(
+        STATUS[code],
+        code=code,
+        detail=_WITHOUT_CLASS[code],
+        request_id=_EXAMPLE_ID,
+        retryable=STATUS[code] in _ALWAYS_SAYS_WHEN,
+    )
     return json.loads(bytes(answer.body))
 
 

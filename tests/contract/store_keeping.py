@@ -183,6 +183,31 @@ class KeepingMachine(KeepingRules, StoreMachine):
         super().__init__(make_world)
         self.keeping = KeepingOracle(self.house)
 
+    @precondition(lambda self: len(self.house.jobs) < MOST_JOBS)
+    @rule(
+        callback=st.sampled_from([None, CALLBACK]),
+        told=st.booleans(),
+        late=st.sampled_from(["nothing", "news", "another epoch"]),
+    )
+    def come_and_go(self, callback: str | None, told: bool, late: str) -> None:
+        """A job has ended and is deleted; then its message comes again."""
+        house, known = self.house, set(self.house.jobs)
+        house.submit(None, retention=BRIEF, callback_url=callback)
+        self.run_errands()
+        for delivery in [one for one in self.ready() if one.message.job not in known]:
+            house.deliver(delivery, twice=True, paused=False)
+        for attempt in [one for one in house.attempts if one.message.job not in known]:
+            house.settle(attempt, say.succeed_of)
+        if told:
+            self.keeping.hand_on(clear=True)
+        house.pass_time(BRIEF)
+        self.keeping.delete(100)
+        if late == "another epoch" and self.faults_left:
+            self.store_forgets("change epoch", meanwhile=False, what_next="nothing")
+        if late != "nothing":
+            self.time_passes(16, beats=True)
+            self.deliver_ready()
+
     @invariant()
     def all_is_well(self) -> None:
         touched = bool(self.house.touched)

@@ -16,13 +16,18 @@ KEEPING_MUTANTS = [
         "",
     ),
     Mutant(
-        "a job goes before its Idempotency-Key", "move", "if given(key_hash) then", "if false then"
+        "a job goes before its Idempotency-Key",
+        "move",
+        "if given(key_hash) then",
+        "if false then",
+        seed=2,
     ),
     Mutant(
         "an ended job still has its unique_key",
         "move",
         "if given(kept[1]) then free_unique(kept[1]) end",
         "",
+        seed=1,
     ),
     Mutant("a new job has no unique_key", "message", "    hold_unique(unique_key)\n", ""),
     Mutant(
@@ -30,12 +35,14 @@ KEEPING_MUTANTS = [
         "redriving",
         "  hold_unique(given(redis.call('HGET', JOB, 'unique_key')))\n",
         "",
+        seed=2,
     ),
     Mutant(
         "a redrive does not ask who has the unique_key",
         "redrive",
         "if holder then return { 'taken', holder } end",
         "",
+        seed=2,
     ),
     Mutant(
         "a duplicate does not say that it is not safe",
@@ -49,14 +56,16 @@ KEEPING_MUTANTS = [
         "'(' .. FIRST_FINAL * RANK_SPAN",
         "'+inf'",
     ),
-    Mutant("the quota has room for one more", "submitting", "+ more >= quota", "+ more > quota"),
+    Mutant(
+        "the quota has room for one more", "submitting", "+ more >= quota", "+ more > quota", seed=1
+    ),
     Mutant(
         "an end is told to nobody",
         "move",
         "if given(kept[2]) then redis.call('ZADD', CALLBACKS",
         "if false then redis.call('ZADD', CALLBACKS",
     ),
-    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now"),
+    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now", seed=4),
     Mutant(
         "a job goes before its end was told",
         "delete_ended",

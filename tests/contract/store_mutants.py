@@ -41,8 +41,8 @@ MUTANTS = [
     ),
     Mutant(
         "a late confirm clears a newer dispatch",
-        "confirm",
-        "~= ARGV[4] then return 0",
+        "confirming",
+        "~= dispatch then return 0",
         "== nil then return 0",
     ),
     Mutant(
@@ -127,7 +127,7 @@ MUTANTS = [
     ),
     Mutant(
         "a repeated submit begins anew",
-        "submit",
+        "submitting",
         "if redis.call('EXISTS', JOB) == 1 then return reply('accepted') end",
         "",
     ),
@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant("progress is no event", "prelude", "revision = revision + 1", "revision = revision + 0"),
     Mutant(
         "a confirmed job is not waited for",
-        "confirm",
+        "confirming",
         "if cleared == 1 and job[2] == 'queued' then",
         "if false then",
         seed=1,

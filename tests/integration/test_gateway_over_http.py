@@ -12,11 +12,12 @@ import httpx
 import pytest
 import redis
 
-from shared.adapters.store_redis import AsyncRedisStore
+from shared.adapters.store_redis import AsyncRedisStore, RedisRegistry
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Claim, Read
-from tests.eventually import eventually
+from tests.eventually import eventually, eventually_async
 from tests.fakes.gateway import DEV, a_key, as_key
+from tests.fakes.registry import a_worker, an_entry
 from tests.integration.gateway_running import A_JOB, Broker, RunningGateway
 from tests.nodes import Rabbit, Redis
 
@@ -298,3 +299,45 @@ def filed(gateway: RunningGateway, verdict: str) -> float:
         if line.startswith(name):
             return float(line.removeprefix(name))
     raise AssertionError(name)
+
+
+async def test_fifty_requests_at_once_with_one_unique_key_make_one_job(
+    http: httpx.AsyncClient, broker: Broker
+) -> None:
+    body = A_JOB | {"unique_key": "order-50"}
+    answers = await asyncio.gather(*(http.post("/v1/jobs", json=body) for _ in range(50)))
+    refused = await http.post("/v1/jobs", json=body | {"on_conflict": "reject"})
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [202]
+    [job] = {answer.json()["id"] for answer in answers}
+    assert broker.jobs() == [job], "one message, too"
+    assert (refused.status_code, refused.json()["job_id"]) == (409, job)
+
+
+async def test_an_ended_job_goes_when_its_type_says_and_is_in_no_list(
+    gateway: RunningGateway, http: httpx.AsyncClient
+) -> None:
+    registry = RedisRegistry(gateway.redis_url)
+    await registry.announce(a_worker(), [an_entry(), an_entry("demo.brief", retention=1)])
+    await registry.close()
+    body = A_JOB | {"type": "demo.brief", "labels": {"goes": "soon"}}
+
+    async def submitted() -> str:
+        answer = await http.post("/v1/jobs", json=body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    job = await eventually_async(submitted)
+    await http.post(f"/v1/jobs/{job}/cancel")
+
+    async def listed() -> list[str]:
+        page = (await http.get("/v1/jobs?label.goes=soon&state=cancelled")).json()
+        return [one["id"] for one in page["data"]]
+
+    assert await listed() == [job]
+
+    async def gone() -> bool:
+        return (await http.get(f"/v1/jobs/{job}")).status_code == 404
+
+    await eventually_async(gone, within=20)
+    assert await listed() == []

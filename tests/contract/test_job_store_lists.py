@@ -20,6 +20,7 @@ from tests.fakes.store_gateway import listed
 TYPES, QUEUES = ("csv.profile", "mail.send", "rare"), ("default", "bulk")
 LABELS = ("team=a", "tier=b", "ünit=\"=,'", "n=1")
 STATES = tuple(State)
+FAR_OFF = (-62_135_596_800_000, 0, 253_402_300_799_999)  # the years 1, 1970 and 9999
 ENDS: dict[int, Callable[[JobRecord, str], ops.Settle]] = {
     4: say.succeed_of,
     5: say.succeed_of,
@@ -52,7 +53,7 @@ def labels_of(names: tuple[str, ...]) -> dict[str, str]:
 
 @st.composite
 def filters(draw: DrawFn, first: int = 0, last: int = JOBS * MADE_EVERY // 10) -> JobFilter:
-    moments = st.none() | st.integers(first - 2, last + 2)
+    moments = st.none() | st.integers(first - 2, last + 2) | st.sampled_from(FAR_OFF)
     return JobFilter(
         state=draw(st.none() | st.sampled_from(STATES)),
         type=draw(st.none() | st.sampled_from((*TYPES, "no.such"))),

@@ -2,8 +2,15 @@
 -- ARGV: 4 limit  5, 6 after which created_at and id ('' for the newest)  7 created since
 -- 8 created before  9 state  10 type  11 queue  12… labels, as name=value
 local MOST_EXAMINED, CHUNK = 1000, 100
-local limit, from, upto = tonumber(ARGV[4]), tonumber(ARGV[7]) or 0, tonumber(ARGV[8]) or RANK_SPAN
-local after_at, after_id = tonumber(ARGV[5]), ARGV[6]
+
+-- Within the span of one state, whatever time was asked for.
+local function moment_in(text)
+  local time = tonumber(text)
+  return time and math.max(0, math.min(time, RANK_SPAN))
+end
+
+local limit, from, upto = tonumber(ARGV[4]), moment_in(ARGV[7]) or 0, moment_in(ARGV[8]) or RANK_SPAN
+local after_at, after_id = moment_in(ARGV[5]), ARGV[6]
 
 -- All that the jobs must be in; `base`: from where its scores count.
 local indexes = { { key = JOBS, base = 0 } }

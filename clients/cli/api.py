@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -88,6 +88,14 @@ class Api:
         """Submit a job; return it, with its `access`."""
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         return self._ask("POST", "/v1/jobs", body=job, headers=headers)
+
+    def submit_many(
+        self, jobs: Sequence[Document], *, atomic: bool, idempotency_key: str
+    ) -> Document:
+        """Submit up to 1,000 jobs; return `{data}` with what became of each."""
+        headers = {"idempotency-key": idempotency_key}
+        body: Document = {"jobs": list(jobs), "atomic": atomic}
+        return self._ask("POST", "/v1/jobs/bulk", body=body, headers=headers)
 
     def job(self, job: str) -> Document:
         """Return one job."""

@@ -10,6 +10,7 @@ import typer
 from clients.cli import dead_letters, keys, queues, render, webhooks, workers
 from clients.cli.api import Api, Document
 from clients.cli.audit import audit
+from clients.cli.bulk import bulk
 from clients.cli.command import command
 from clients.cli.exits import OF_STATE, Exit, Stop
 from clients.cli.jobs import jobs
@@ -32,6 +33,7 @@ app.add_typer(webhooks.app)
 app.add_typer(keys.app)
 app.command()(audit)
 app.command()(jobs)
+app.command()(bulk)
 
 
 @app.command()

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from services.gateway.accepting.gathering import MOST_TOGETHER
-from services.gateway.accepting.outcomes import Outcome
+from services.gateway.accepting.outcomes import Outcome, because
 from services.gateway.bulk.reading import Reader
 from services.gateway.refusals import (
     EmptyCatalogue,
@@ -16,6 +17,8 @@ from services.gateway.refusals import (
 from services.gateway.submit import Submission
 from shared.contracts.errors import StoreUnavailable, WaymarkError
 from shared.runtime.pacing import pause
+
+_UNTRIED: Final = "The job before it could not be handed over: repeat with the same key."
 
 
 class OneByOne:
@@ -42,6 +45,10 @@ class OneByOne:
             begun = self._outcomes[0]
             if isinstance(begun, InFlight | KeyReused):
                 raise begun
+            if isinstance(begun, Unavailable | StoreUnavailable):
+                if _is_nowhere(begun):
+                    raise begun
+                return [begun, *(because(Unavailable(_UNTRIED), begun) for _ in range(1, count))]
             first = 1
         async with asyncio.TaskGroup() as group:
             for start in range(first, count, MOST_TOGETHER):

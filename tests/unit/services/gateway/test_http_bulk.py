@@ -327,6 +327,7 @@ class TestOutages:
         assert [item["status"] for item in bare] == [503, 422, 503]
         assert [item["problem"].get("withdrawn") for item in bare] == [True, None, True]
         assert ["withdrawn" in item["problem"] for item in keyed] == [False, False]
+        assert ["job_id" in item["problem"] for item in keyed] == [True, False], "one was tried"
         for item, state in ((bare[0], State.CANCELLED), (keyed[0], State.QUEUED)):
             read = Read(tenant="dev", job=item["problem"]["job_id"])
             record = gateway.store.do(read)

@@ -22,6 +22,7 @@ from tests.nodes import Rabbit, Redis
 
 RATE = {"WAYMARK_RATE_LIMIT": "100", "WAYMARK_RATE_BURST": "100"}
 WANTED = {"tenant": "acme", "scopes": ["submit", "read"]}
+MADE: list[str] = []  # every key that a test here was given
 REVOKED_WITHIN = 2.0  # seconds, on every gateway
 
 
@@ -49,8 +50,11 @@ def gateways(
     for gateway in both:
         asyncio.run(gateway.until_ready())
     yield both
+    logs = "".join(gateway.log.read_text() for gateway in both)
     for gateway in both:
         gateway.kill()
+    assert "stored_keys_read" in logs
+    assert not [key for key in MADE if key.split("_")[2] in logs]
 
 
 @pytest.fixture
@@ -63,6 +67,7 @@ async def sre(gateways: list[RunningGateway]) -> AsyncIterator[httpx.AsyncClient
 async def made(sre: httpx.AsyncClient, **members: Any) -> Any:
     answer = await sre.post("/v1/keys", json=WANTED | members)
     assert answer.status_code == 201, answer.text
+    MADE.append(answer.json()["key"])
     return answer.json()
 
 

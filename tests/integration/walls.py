@@ -75,6 +75,7 @@ CASES: Mapping[str, Case] = {
     "mint_token": Case(kind=Kind.THING, reader=201, body=lambda thing: {"jobs": [thing]}),
     "list_entries": Case(kind=Kind.OWN),
     "list_keys": Case(kind=Kind.HOUSE),
+    "get_key": Case(kind=Kind.HOUSE, thing="key"),
     "create_key": Case(
         kind=Kind.HOUSE, body=lambda _: {"tenant": NEIGHBOUR, "scopes": ["operate"]}
     ),

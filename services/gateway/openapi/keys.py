@@ -7,6 +7,7 @@ from services.gateway.openapi.document import CURSOR, LIMIT, answer, operation
 LIST_KEYS: Final = operation(
     (200, answer("A page, by id.", "ApiKeyPage", "Link")), parameters=(CURSOR, LIMIT)
 )
+READ_KEY: Final = operation((200, answer("The key, without its secret.", "ApiKey")))
 CREATE_KEY: Final = operation(
     (201, answer("The key, and its text for this once.", "NewApiKey", "Location")),
     body="ApiKeyRequest",

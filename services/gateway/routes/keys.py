@@ -15,7 +15,7 @@ from services.gateway.keys.listing import (
 )
 from services.gateway.openapi import keys as openapi
 from services.gateway.parts import Parts
-from services.gateway.refusals import Forbidden
+from services.gateway.refusals import Forbidden, KeyNotFound
 from services.gateway.render import respond_json
 from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
 from services.gateway.requests.keys import (
@@ -46,6 +46,15 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         view = stored_view(made.key, now=_now_ms(), used={}) | {"key": made.text}
         location = f"{parts.renderer.base_url}{_PATH}/{made.key.id}"
         return respond_json(view, status=201, headers={"location": location, **_SECRET})
+
+    @app.get(f"{_PATH}/{{key}}", **openapi.READ_KEY)
+    async def get_key(key: str, request: Request) -> Response:
+        """Read one key, without its secret."""
+        await _platform(request, parts)
+        found = next((view for view in await _views(parts) if view["id"] == key), None)
+        if found is None:
+            raise KeyNotFound
+        return respond_json(found)
 
     @app.post(f"{_PATH}/{{key}}/revoke", **openapi.REVOKE_KEY)
     async def revoke_key(key: str, request: Request) -> Response:

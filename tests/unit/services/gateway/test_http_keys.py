@@ -51,6 +51,8 @@ async def test_a_key_is_shown_once_works_at_once_and_its_secret_is_kept_nowhere(
     key = answer.json()
     secret = key["key"].removeprefix(f"wm_{key['id']}_")
     assert answer.headers["location"] == f"http://api.test/v1/keys/{key['id']}"
+    read = await gateway.get(answer.headers["location"], authorization=SRE)
+    assert read.json() == {name: key[name] for name in key if name != "key"}
     assert answer.headers["cache-control"] == "no-store"
     assert len(secret) == 32
     assert await status(gateway, key["key"]) == (200, "")
@@ -82,6 +84,7 @@ async def test_a_key_does_what_its_scopes_say_within_its_tenant(gateway: FakeGat
     [
         ("POST", "/v1/keys"),
         ("GET", "/v1/keys"),
+        ("GET", "/v1/keys/x"),
         ("POST", "/v1/keys/x/rotate"),
         ("POST", "/v1/keys/x/revoke"),
     ],
@@ -186,6 +189,16 @@ async def test_a_key_that_is_over_cannot_be_rotated(gateway: FakeGateway) -> Non
 
     assert (answer.status_code, answer.json()["code"]) == (409, "key-not-active")
     assert answer.json()["state"] == "revoked"
+
+
+async def test_a_key_of_the_file_can_be_read_and_one_that_is_not_there_cannot(
+    gateway: FakeGateway,
+) -> None:
+    of_file = await gateway.get("/v1/keys/dev", authorization=SRE)
+    missing = await gateway.get("/v1/keys/nobody", authorization=SRE)
+
+    assert (of_file.json()["source"], of_file.json()["state"]) == ("file", "active")
+    assert (missing.status_code, missing.json()["code"]) == (404, "key-not-found")
 
 
 @pytest.mark.parametrize("deed", ["rotate", "revoke"])

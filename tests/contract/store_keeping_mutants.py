@@ -14,20 +14,21 @@ KEEPING_MUTANTS = [
         "redriving",
         "  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash')))\n",
         "",
+        seed=2,
     ),
     Mutant(
         "a job goes before its Idempotency-Key",
         "move",
         "if given(key_hash) then",
         "if false then",
-        seed=2,
+        seed=13,
     ),
     Mutant(
         "an ended job still has its unique_key",
         "move",
         "if given(kept[1]) then free_unique(kept[1]) end",
         "",
-        seed=1,
+        seed=2,
     ),
     Mutant("a new job has no unique_key", "message", "    hold_unique(unique_key)\n", ""),
     Mutant(
@@ -35,7 +36,7 @@ KEEPING_MUTANTS = [
         "redriving",
         "  hold_unique(given(redis.call('HGET', JOB, 'unique_key')))\n",
         "",
-        seed=2,
+        seed=13,
     ),
     Mutant(
         "a redrive does not ask who has the unique_key",
@@ -49,15 +50,17 @@ KEEPING_MUTANTS = [
         "submitting",
         "job.dispatch == 1 and in_outbox() and 1 or 0",
         "0",
+        seed=2,
     ),
     Mutant(
         "ended jobs count against the quota",
         "submitting",
         "'(' .. FIRST_FINAL * RANK_SPAN",
         "'+inf'",
+        seed=2,
     ),
     Mutant(
-        "the quota has room for one more", "submitting", "+ more >= quota", "+ more > quota", seed=1
+        "the quota has room for one more", "submitting", "+ more >= quota", "+ more > quota", seed=4
     ),
     Mutant(
         "an end is told to nobody",
@@ -65,12 +68,13 @@ KEEPING_MUTANTS = [
         "if given(kept[2]) then redis.call('ZADD', CALLBACKS",
         "if false then redis.call('ZADD', CALLBACKS",
     ),
-    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now", seed=4),
+    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now", seed=10),
     Mutant(
         "a job goes before its end was told",
         "delete_ended",
         "if job[1] and redis.call('ZSCORE', CALLBACKS",
         "if false and redis.call('ZSCORE', CALLBACKS",
+        seed=1,
     ),
     Mutant(
         "a deleted job leaves no tombstone",

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.gateway.planning import Terms
 from services.gateway.routes.bulk import MOST_AT_ONCE
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.lifecycle import State
@@ -344,3 +345,16 @@ class TestOutages:
 
         assert time.monotonic() - started < 6.0  # 3 s; the fake shares its thread with the rest
         assert set(statuses(answer)) == {503}
+
+
+async def test_a_quota_lets_in_as_many_as_there_is_room_for(tmp_path: Path) -> None:
+    gateway = FakeGateway(tmp_path, terms=Terms(max_live_jobs=2))
+
+    whole = await bulk(gateway, *[GOOD] * 3, atomic=True)
+    each = await bulk(gateway, *[GOOD] * 3)
+
+    assert (whole.status_code, whole.json()["code"]) == (429, "quota-exceeded")
+    assert statuses(each) == [202, 202, 429]
+    assert items(each)[2]["problem"]["max_live_jobs"] == 2
+    assert int(each.headers["retry-after"]) > 0
+    assert len(states(gateway)) == 2

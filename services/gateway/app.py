@@ -5,10 +5,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.gateway.cors import Cors
-from services.gateway.edge import Edge, on_crash, on_http_error, on_waymark_error
+from services.gateway.edge import (
+    Edge,
+    no_such_method,
+    on_crash,
+    on_http_error,
+    on_waymark_error,
+)
 from services.gateway.lane import Lane
 from services.gateway.openapi import assembling
 from services.gateway.parts import Parts
@@ -83,5 +90,26 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     webhooks.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)
     docs.add_routes(app)
+    _keep_names_from_parameters(app)
     assembling.complete(app)
     return app
+
+
+def _keep_names_from_parameters(app: FastAPI) -> None:
+    """Let no path with a parameter answer for one that has a name: `bulk` is the id of no job."""
+    routes = [route for route in app.router.routes if isinstance(route, Route)]
+    named: dict[str, set[str]] = {}
+    for route in routes:
+        if not route.param_convertors:
+            named.setdefault(route.path, set()).update(route.methods or ())
+    for path, methods in named.items():
+        others = {
+            method
+            for route in routes
+            if route.param_convertors and route.path_regex.match(path)
+            for method in route.methods or ()
+        }
+        if others - methods:
+            refusing = Route(path, no_such_method, methods=sorted(others - methods))
+            refusing.include_in_schema = False
+            app.router.routes.insert(0, refusing)

@@ -142,13 +142,20 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     )
 
 
+async def no_such_method(_request: Request) -> Response:
+    """Answer for a method that a path does not have, though a path with a parameter would."""
+    raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
+
+
 def _methods(request: Request) -> set[str]:
     """Return what this path takes; the framework names one route's methods only."""
-    routes = (route for route in request.app.routes if isinstance(route, Route))
-    methods = {
-        method
-        for route in routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
+    routes = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route)
+        and route.endpoint is not no_such_method
+        and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    named = [route for route in routes if route.path == request.scope["path"]]
+    methods = {method for route in named or routes for method in route.methods or ()}
     return methods | {"HEAD"} if "GET" in methods else methods

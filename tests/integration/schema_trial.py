@@ -68,11 +68,13 @@ def sharpened(document: Document, *, types: Mapping[str, Document]) -> Document:
     schemas = sharp["components"]["schemas"]
     for name, schema in schemas.items():
         if schema.get("additionalProperties") is False:
+            schema.pop("examples", None)  # they are of job types that nobody serves here
             schema["properties"] |= {k: v for k, v in ACCEPTED.items() if k in schema["properties"]}
         if name != "Problem":
             _close(schema)
+    # An item that is wrong refuses a bulk only when it is atomic; else it is answered by itself.
+    schemas["BulkRequest"]["properties"].pop("atomic")
     wanted = schemas["JobRequest"]
-    wanted.pop("examples")
     name, payload = next(iter(types.items()))
     wanted["properties"] |= {
         "type": {"const": name},

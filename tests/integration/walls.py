@@ -62,6 +62,7 @@ def _webhook(_thing: str) -> object:
 
 CASES: Mapping[str, Case] = {
     "submit_job": Case(kind=Kind.OWN, body=_job),
+    "submit_bulk": Case(kind=Kind.OWN, body=lambda thing: {"jobs": [_job(thing)]}),
     "list_jobs": Case(kind=Kind.OWN, reader=200),
     "get_job": Case(kind=Kind.THING, reader=200, token=404),
     "post_cancel": Case(kind=Kind.THING, token=404),

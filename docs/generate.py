@@ -4,19 +4,24 @@
 """
 
 import ast
+import asyncio
 import inspect
 import io
+import json
 import textwrap
 import tokenize
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from services.gateway.settings import GatewaySettings
+from services.gateway.wiring import build
 from services.notifier.settings import NotifierSettings
 from services.worker.jobs.settings import JobSettings
 from services.worker.settings import WorkerSettings
@@ -54,11 +59,13 @@ def main() -> None:
         file.write_text(text)
 
 
+@cache
 def documents() -> Mapping[Path, str]:
     """Return what each generated file has to hold."""
     return {
         REFERENCE / "job-lifecycle.md": job_lifecycle(),
         REFERENCE / "settings.md": settings(),
+        REFERENCE / "openapi.json": openapi(),
     }
 
 
@@ -100,6 +107,19 @@ def settings() -> str:
         heads = ("setting", "default", "allowed", "meaning")
         parts += [f"## {title}", _table(heads, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def openapi() -> str:
+    """Return what a gateway answers at /openapi.json; it does not depend on the settings."""
+    told = asyncio.run(_ask("/openapi.json"))
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+async def _ask(path: str) -> object:
+    app = build(GatewaySettings(token_secret=SecretStr("made up, and long enough to be taken")))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        return (await http.get(path)).json()
 
 
 def meanings_of(room: type[BaseSettings]) -> Mapping[str, str]:

@@ -10,8 +10,8 @@ from typing import Final
 import jsonschema_rs
 import structlog
 
-from services.gateway.refusals import EmptyCatalogue, Fault, TypeNotFound, UnknownType
-from services.gateway.requests.fields import MAX_FAULTS, pointer
+from services.gateway.refusals import MAX_FAULTS, EmptyCatalogue, Fault, TypeNotFound, UnknownType
+from services.gateway.requests.fields import pointer
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import Registry

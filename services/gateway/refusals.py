@@ -6,8 +6,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from shared.contracts.errors import WaymarkError
+
+MAX_FAULTS: Final = 50  # of one answer: a body of a megabyte has room for 100,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Refusal(WaymarkError):
     ) -> None:
         """Keep what the problem will say."""
         super().__init__(detail)
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MAX_FAULTS])
         self.extra = dict(extra or {})
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld
 from services.gateway.bulk.reading import Reader
 from services.gateway.refusals import (
+    MAX_FAULTS,
     EmptyCatalogue,
     Fault,
     Invalid,
@@ -14,7 +15,7 @@ from services.gateway.refusals import (
     Unavailable,
     UniqueKeyTaken,
 )
-from services.gateway.requests.fields import MAX_FAULTS, pointer
+from services.gateway.requests.fields import pointer
 from services.gateway.submit import Submission
 from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Submit

@@ -12,14 +12,14 @@ KEEPING_MUTANTS = [
     Mutant(
         "a discarded letter is kept for ever",
         "redriving",
-        "  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash')))\n",
+        "  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash', 'keyed_at')))\n",
         "",
         seed=2,
     ),
     Mutant(
         "a job goes before its Idempotency-Key",
         "move",
-        "if given(key_hash) then",
+        "if keyed_at then",
         "if false then",
         seed=13,
     ),
@@ -48,9 +48,16 @@ KEEPING_MUTANTS = [
     Mutant(
         "a duplicate does not say that it is not safe",
         "submitting",
-        "job.dispatch == 1 and in_outbox() and 1 or 0",
-        "0",
+        "if job.dispatch == 1 and in_outbox() then return reply('duplicate', 1) end",
+        "",
         seed=2,
+    ),
+    Mutant(
+        "a key is not bound to the job it is answered with",
+        "submitting",
+        "  bind_also(asked)\n",
+        "",
+        seed=13,
     ),
     Mutant(
         "ended jobs count against the quota",

@@ -10,6 +10,7 @@ from shared.contracts.answers import SubmitVerdict
 from shared.contracts.callbacks import ClearCallback, DueCallback, DueCallbacks
 from shared.contracts.job import JobRecord, OnConflict
 from shared.contracts.lifecycle import State
+from shared.contracts.retention import DeleteEnded
 from tests.contract import store_words as say
 from tests.contract.store_worlds import TENANT, World
 
@@ -19,6 +20,7 @@ ENDS: dict[str, Callable[[JobRecord, str], ops.Settle]] = {
     "cancelled": say.stop_of,
 }
 URL = "https://example.com/told"
+DAY = 24 * 3_600_000
 
 
 def due(world: World, limit: int = 10) -> tuple[DueCallback, ...]:
@@ -101,6 +103,46 @@ def test_an_idempotency_key_comes_before_a_unique_key(world: World) -> None:
     assert answer.verdict is SubmitVerdict.REPLAYED
     assert answer.job
     assert answer.job.id == job.id != other.id
+
+
+def test_a_key_that_was_answered_with_another_job_stays_with_that_one(world: World) -> None:
+    key = ops.IdempotencyKey(hash="aa", fingerprint="11")
+    holder, right = say.running(world, unique_key="order-1")
+    asked = say.submit_of(world, unique_key="order-1", key=key)
+    assert world.do(asked).verdict is SubmitVerdict.DUPLICATE
+    world.do(say.succeed_of(holder, right))
+
+    answer = world.do(say.submit_of(world, unique_key="order-1", key=key))
+
+    assert answer.verdict is SubmitVerdict.REPLAYED
+    assert answer.job
+    assert answer.job.id == holder.id
+    other = ops.IdempotencyKey(hash="aa", fingerprint="22")
+    mismatch = world.do(say.submit_of(world, unique_key="order-1", key=other))
+    assert mismatch.verdict is SubmitVerdict.MISMATCH
+
+
+def test_a_job_that_a_key_was_answered_with_is_kept_as_long_as_that_key(world: World) -> None:
+    key = ops.IdempotencyKey(hash="aa", fingerprint="11")
+    holder, right = say.running(world, unique_key="order-1", retention=1_000)
+    world.now += DAY - 1_000
+    world.do(say.submit_of(world, unique_key="order-1", key=key))
+    world.do(say.succeed_of(holder, right))
+
+    world.now += DAY - 1_000
+    assert not world.do(DeleteEnded(tenant=TENANT, limit=10)).jobs
+    world.now += 1_000
+    assert world.do(DeleteEnded(tenant=TENANT, limit=10)).jobs == (holder.id,)
+    again = world.do(say.submit_of(world, unique_key="order-1", key=key))
+    assert again.verdict is SubmitVerdict.ACCEPTED
+
+
+def test_a_key_is_not_bound_to_a_job_that_is_not_safe_yet(world: World) -> None:
+    key = ops.IdempotencyKey(hash="aa", fingerprint="11")
+    say.submit_unconfirmed(world, unique_key="order-1")
+    asked = say.submit_of(world, unique_key="order-1", key=key)
+    first, second = world.do(asked), world.do(asked)
+    assert [first.verdict, second.verdict] == [SubmitVerdict.DUPLICATE] * 2
 
 
 def test_another_tenant_has_unique_keys_of_its_own(world: World) -> None:

@@ -203,7 +203,8 @@ def delete_ended(tenant: Tenant, op: retention.DeleteEnded) -> retention.Deleted
 def _delete(tenant: Tenant, job: Job) -> None:
     if tenant.forgot(job.created_at) or job.created_at > tenant.now - YOUNG:
         tenant.gone.add(job.id)
-    bound = tenant.bound.get(job.key_hash or "")
-    if job.key_hash and bound and bound["job"] == job.id:
-        del tenant.bound[job.key_hash]
+    for key_hash in (job.key_hash, *job.also_keys):
+        bound = tenant.bound.get(key_hash or "")
+        if key_hash and bound and bound["job"] == job.id:
+            del tenant.bound[key_hash]
     del tenant.jobs[job.id]

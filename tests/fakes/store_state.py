@@ -48,6 +48,8 @@ class Job:
     expires_at: int | None = None
     traceparent: str | None = None
     key_hash: str | None = None
+    also_keys: list[str] = field(default_factory=list)
+    keyed_at: int | None = None
     retention: int = DEFAULT_RETENTION
     unique_key: str | None = None
     callback_url: str | None = None
@@ -283,8 +285,9 @@ class Tenant:
 
     def keep(self, job: Job) -> None:
         self.kept[job.id] = self.now + job.retention
-        if job.key_hash:
-            self.kept[job.id] = max(self.kept[job.id], job.created_at + KEY_LIFE)
+        keyed_at = job.keyed_at or (job.created_at if job.key_hash else None)
+        if keyed_at is not None:
+            self.kept[job.id] = max(self.kept[job.id], keyed_at + KEY_LIFE)
 
     def tell_progress(self, job: Job, progress: str, number: int) -> None:
         job.revision += 1

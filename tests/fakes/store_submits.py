@@ -31,6 +31,10 @@ def submit(tenant: Tenant, op: ops.Submit) -> Submitted:
         job = tenant.jobs[holder]
         record = job.record(tenant.epoch)
         owed = unconfirmed(tenant, job)
+        if op.key and not owed:
+            _bind(tenant, op, job.id, until=0)
+            job.also_keys.append(op.key.hash)
+            job.keyed_at = tenant.now
         return Submitted(verdict=SubmitVerdict.DUPLICATE, job=record, owed=owed)
     if op.quota is not None and tenant.live >= op.quota:
         return Submitted(verdict=SubmitVerdict.OVER_QUOTA, job=None)
@@ -38,17 +42,22 @@ def submit(tenant: Tenant, op: ops.Submit) -> Submitted:
 
 
 def _write(tenant: Tenant, op: ops.Submit) -> Submitted:
-    if op.key:
-        tenant.bound[op.key.hash] = {
-            "job": op.job,
-            "fingerprint": op.key.fingerprint,
-            "until": tenant.now + MARKER,
-            "of": op.job,
-        }
+    _bind(tenant, op, op.job, until=tenant.now + MARKER)
     job = tenant.create(_as_message(tenant, op), tenant.epoch)
     tenant.need_message(job, tenant.now + OUTBOX_PATIENCE)
     tenant.enqueue(job, Event.SUBMITTED)
     return Submitted(verdict=SubmitVerdict.ACCEPTED, job=job.record(tenant.epoch))
+
+
+def _bind(tenant: Tenant, op: ops.Submit, job: str, *, until: int) -> None:
+    if op.key:
+        fingerprint = op.key.fingerprint
+        tenant.bound[op.key.hash] = {
+            "job": job,
+            "fingerprint": fingerprint,
+            "until": until,
+            "of": op.job,
+        }
 
 
 def submit_many(tenant: Tenant, op: batches.SubmitMany) -> tuple[Submitted, ...]:

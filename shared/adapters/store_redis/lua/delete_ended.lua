@@ -5,7 +5,12 @@ local CALLBACK_PATIENCE = 60000
 
 enter()
 
-local function delete(created_at, kind, queue, labels, key_hash)
+local function unbind(key_hash)
+  local idem = PREFIX .. 'idem:' .. key_hash
+  if redis.call('HGET', idem, 'job') == id then redis.call('DEL', idem) end
+end
+
+local function delete(created_at, kind, queue, labels, key_hashes)
   if forgotten(created_at) or created_at > now - YOUNG then
     local tomb = PREFIX .. 'tomb:' .. id
     redis.call('HSET', tomb, 'gone', now)
@@ -18,8 +23,7 @@ local function delete(created_at, kind, queue, labels, key_hash)
   for name, value in pairs(labels == '{}' and {} or cjson.decode(labels)) do
     redis.call('ZREM', OF_LABEL .. name .. '=' .. value, id)
   end
-  local idem = given(key_hash) and PREFIX .. 'idem:' .. key_hash
-  if idem and redis.call('HGET', idem, 'job') == id then redis.call('DEL', idem) end
+  for key_hash in string.gmatch(key_hashes, '%S+') do unbind(key_hash) end
   redis.call('DEL', JOB, STEPS, ATTEMPTS)
 end
 
@@ -27,13 +31,14 @@ local deleted, due = {}, redis.call('ZRANGEBYSCORE', KEPT, '-inf', now, 'LIMIT',
 for _, other in ipairs(due) do
   turn_to(other)
   local job = redis.call('HMGET', JOB, 'state', 'dead_reason', 'step', 'created_at', 'type',
-    'queue', 'labels', 'key_hash')
+    'queue', 'labels', 'key_hash', 'also_keys')
   if job[1] and redis.call('ZSCORE', CALLBACKS, id .. ' ' .. job[3]) then
     redis.call('ZADD', KEPT, now + CALLBACK_PATIENCE, id) -- its end has not been told
   else
     redis.call('ZREM', KEPT, id)
     if job[1] and RANKS[job[1]] >= FIRST_FINAL and not given(job[2]) then
-      delete(tonumber(job[4]), job[5], job[6], job[7], job[8])
+      local key_hashes = (job[8] or '') .. ' ' .. (job[9] or '')
+      delete(tonumber(job[4]), job[5], job[6], job[7], key_hashes)
       deleted[#deleted + 1] = id
     end
   end

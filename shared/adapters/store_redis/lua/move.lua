@@ -94,9 +94,10 @@ local function count(state, by)
 end
 
 -- An ended job is kept for so long, and one with an Idempotency-Key as long as that lives.
-local function keep(retention, key_hash)
+local function keep(retention, key_hash, keyed_at)
   local kept_until = now + (tonumber(retention) or USUAL_RETENTION)
-  if given(key_hash) then kept_until = math.max(kept_until, job.created_at + KEY_LIFE) end
+  keyed_at = tonumber(keyed_at) or given(key_hash) and job.created_at
+  if keyed_at then kept_until = math.max(kept_until, keyed_at + KEY_LIFE) end
   redis.call('ZADD', KEPT, kept_until, id)
 end
 
@@ -118,10 +119,11 @@ end
 -- What ends with the job, and what begins.
 local function conclude()
   leave_indexes()
-  local kept = redis.call('HMGET', JOB, 'unique_key', 'callback_url', 'retention', 'key_hash')
+  local kept = redis.call('HMGET', JOB, 'unique_key', 'callback_url', 'retention', 'key_hash',
+    'keyed_at')
   if given(kept[1]) then free_unique(kept[1]) end
   if given(kept[2]) then redis.call('ZADD', CALLBACKS, now, id .. ' ' .. job.step) end
-  if not job.dead_reason then keep(kept[3], kept[4]) end
+  if not job.dead_reason then keep(kept[3], kept[4], kept[5]) end
 end
 
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.

@@ -24,7 +24,7 @@ end
 
 local function discard_job(by, reason)
   unmark_dead()
-  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash')))
+  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash', 'keyed_at')))
   put('discarded_at', now)
   put('discarded_by', by)
   put('discard_reason', given(reason))

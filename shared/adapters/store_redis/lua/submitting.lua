@@ -18,11 +18,26 @@ local function unique_holder()
   redis.call('DEL', UNIQUE .. key) -- somebody has deleted the holder by hand
 end
 
+-- The key of whoever is answered with a job that others asked for is bound to that one: a repeat
+-- after its end must not make a second. Beyond a hundred keys a job they are not.
+local MOST_ALSO = 6500 -- characters
+
+local function bind_also(asked)
+  local IDEM, also = idem_key(), redis.call('HGET', JOB, 'also_keys') or ''
+  if not IDEM or #also >= MOST_ALSO then return end
+  redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24], 'marker_until', 0,
+    'marker_of', asked)
+  redis.call('HSET', JOB, 'also_keys', also .. ARGV[AT + 15] .. ' ', 'keyed_at', now)
+end
+
 local function answer_holder(holder)
   if ARGV[AT + 25] == 'reject' then return { 'taken', holder } end
+  local asked = id
   turn_to(holder)
   load()
-  return reply('duplicate', job.dispatch == 1 and in_outbox() and 1 or 0)
+  if job.dispatch == 1 and in_outbox() then return reply('duplicate', 1) end
+  bind_also(asked)
+  return reply('duplicate', 0)
 end
 
 -- Answer a submit that needs no new job, or may have none; nil where it is free to come.

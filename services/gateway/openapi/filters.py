@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from services.gateway.requests.jobs import MAX_LABEL_VALUE, QUEUE, TYPE
+from services.gateway.requests.jobs import LABEL, MAX_LABEL_VALUE, QUEUE, TYPE
 from shared.contracts.lifecycle import State
 
 _TIME: Final = {"type": "string", "format": "date-time"}
@@ -29,7 +29,7 @@ LIST_FILTERS: Final[tuple[dict[str, Any], ...]] = (
             {
                 "type": "object",
                 "patternProperties": {
-                    r"^label\.": {"type": "string", "maxLength": MAX_LABEL_VALUE},
+                    rf"^label\.{LABEL.pattern}$": {"type": "string", "maxLength": MAX_LABEL_VALUE},
                 },
                 "additionalProperties": False,
             },

@@ -12,7 +12,7 @@ from tests.integration.schema_trial import Document, Trial, attempt, sharpened
 pytestmark = pytest.mark.slow
 
 PHASES = ("coverage", "fuzzing", "stateful")
-SECONDS = 60  # of each trial
+SECONDS = 40  # of each trial; beyond two minutes a test looks stuck
 
 
 async def described(http: httpx.AsyncClient) -> Document:

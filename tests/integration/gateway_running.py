@@ -20,6 +20,7 @@ from shared.contracts import topology
 from tests.eventually import eventually, eventually_async
 from tests.fakes.gateway import DEV, KEYS, TOKEN_SECRET
 from tests.fakes.registry import a_worker, an_entry
+from tests.nodes import Rabbit, Redis
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0  # on a machine that does much else
@@ -105,6 +106,25 @@ class RunningGateway:
 
             await eventually_async(ready, within=within)
         await registry.close()
+
+
+@contextmanager
+def gateway_for(
+    name: str, rabbitmq: Rabbit, redis_node: Redis, folder: Path, **settings: str
+) -> Iterator[RunningGateway]:
+    """Run one for all tests of a module: an empty store, a virtual host called `name`."""
+    redis_node.flush()
+    amqp_url = rabbitmq.new_vhost(name)
+    Broker(amqp_url).serve()
+    running = RunningGateway(folder, redis_url=redis_node.url, amqp_url=amqp_url, **settings)
+    try:
+        running.start()
+        asyncio.run(running.until_ready())
+        yield running
+        assert running.stop() == 0
+    finally:
+        running.kill()
+    assert "request_crashed" not in running.log.read_text()
 
 
 class Broker:

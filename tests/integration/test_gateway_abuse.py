@@ -3,7 +3,6 @@
 Slow and numerous clients are in test_front_bounds.py and tests/faults/test_hostile_clients.py.
 """
 
-import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +13,7 @@ import pytest
 
 from shared.runtime.front import HEAD_BYTES
 from tests.fakes.gateway import DEV
-from tests.integration.gateway_running import Broker, RunningGateway
+from tests.integration.gateway_running import RunningGateway, gateway_for
 from tests.nodes import Rabbit, Redis
 
 SECONDS = 5.0
@@ -67,17 +66,9 @@ AMBIGUOUS = {
 def gateway(
     rabbitmq: Rabbit, redis_node: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    redis_node.flush()
-    amqp_url = rabbitmq.new_vhost("test-gateway-abuse")
-    Broker(amqp_url).serve()
-    running = RunningGateway(
-        tmp_path_factory.mktemp("gateway"), redis_url=redis_node.url, amqp_url=amqp_url
-    )
-    running.start()
-    asyncio.run(running.until_ready())
-    yield running
-    assert running.stop() == 0
-    assert "request_crashed" not in running.log.read_text()
+    folder = tmp_path_factory.mktemp("gateway")
+    with gateway_for("test-gateway-abuse", rabbitmq, redis_node, folder) as running:
+        yield running
 
 
 @pytest.fixture

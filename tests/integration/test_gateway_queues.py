@@ -1,6 +1,5 @@
 """A real gateway on real nodes shows its queues and lets them rest; the worker is the test's."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from shared.contracts.operations import Claim, Read
 from tests.eventually import eventually_async
 from tests.fakes.gateway import as_key
 from tests.fakes.registry import a_worker, an_entry
-from tests.integration.gateway_running import A_JOB, Broker, RunningGateway
+from tests.integration.gateway_running import A_JOB, RunningGateway, gateway_for
 from tests.nodes import Rabbit, Redis
 
 WHY = {"reason": "a test"}
@@ -27,17 +26,9 @@ WHY = {"reason": "a test"}
 def gateway(
     rabbitmq: Rabbit, redis_node: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    redis_node.flush()
-    amqp_url = rabbitmq.new_vhost("test-gateway-queues")
-    Broker(amqp_url).serve()
-    running = RunningGateway(
-        tmp_path_factory.mktemp("gateway"), redis_url=redis_node.url, amqp_url=amqp_url
-    )
-    running.start()
-    asyncio.run(running.until_ready())
-    yield running
-    assert running.stop() == 0
-    assert "request_crashed" not in running.log.read_text()
+    folder = tmp_path_factory.mktemp("gateway")
+    with gateway_for("test-gateway-queues", rabbitmq, redis_node, folder) as running:
+        yield running
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tests.eventually import eventually_async
 from tests.fakes.gateway import DEV, as_key
-from tests.integration.gateway_running import Broker, RunningGateway, announce_webhooks
+from tests.integration.gateway_running import RunningGateway, announce_webhooks, gateway_for
 from tests.integration.walls import (
     CANARY,
     CASES,
@@ -30,21 +30,16 @@ PAIRS = 150  # of requests that are timed
 def gateway(
     rabbitmq: Rabbit, redis_node: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    redis_node.flush()
-    amqp_url = rabbitmq.new_vhost("test-tenants-are-walls")
-    Broker(amqp_url).serve()
-    running = RunningGateway(
-        tmp_path_factory.mktemp("gateway"),
-        redis_url=redis_node.url,
-        amqp_url=amqp_url,
+    folder = tmp_path_factory.mktemp("gateway")
+    with gateway_for(
+        "test-tenants-are-walls",
+        rabbitmq,
+        redis_node,
+        folder,
         WAYMARK_WEBHOOK_SECRETS="a house secret of forty characters or so",
-    )
-    running.start()
-    asyncio.run(running.until_ready())
-    asyncio.run(announce_webhooks(redis_node.url))
-    yield running
-    assert running.stop() == 0
-    assert "request_crashed" not in running.log.read_text()
+    ) as running:
+        asyncio.run(announce_webhooks(redis_node.url))
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,15 @@
 
 from services.gateway.credentials import Scope
 from services.gateway.openapi.schemas import (
-    _FLAG,
-    _MAYBE_TIME,
-    _TEXT,
-    _TIME,
+    FLAG,
     ID,
+    MAYBE_TIME,
+    TEXT,
+    TIME,
     Schema,
-    _object,
-    _ref,
-    _request,
+    a_request,
+    an_object_of,
+    ref,
 )
 from services.gateway.requests.keys import (
     DEFAULT_OVERLAP_SECONDS,
@@ -28,21 +28,21 @@ def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     return {
         **_of_keys(),
-        "AuditEntry": _object(
+        "AuditEntry": an_object_of(
             {
                 "id": ID,
-                "at": _TIME,
+                "at": TIME,
                 "tenant": {"type": ["string", "null"], "description": "null: the whole house."},
-                "by": _TEXT,
-                "action": {**_TEXT, "description": "<noun>.<verb>, such as job.cancel."},
-                "target": _TEXT,
+                "by": TEXT,
+                "action": {**TEXT, "description": "<noun>.<verb>, such as job.cancel."},
+                "target": TEXT,
                 "reason": {"type": ["string", "null"]},
             }
         ),
-        "AuditPage": _object(
+        "AuditPage": an_object_of(
             {
-                "data": {"type": "array", "items": _ref("AuditEntry")},
-                "page": _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG}),
+                "data": {"type": "array", "items": ref("AuditEntry")},
+                "page": an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG}),
             }
         ),
     }
@@ -50,22 +50,22 @@ def named() -> dict[str, Schema]:
 
 def _of_keys() -> dict[str, Schema]:
     key: dict[str, Schema] = {
-        "id": _TEXT,
+        "id": TEXT,
         "tenant": {**_TENANT, "description": '"*": a platform key.'},
         "scopes": _SCOPES,
-        "name": _TEXT,
+        "name": TEXT,
         "state": {"enum": ["active", "expired", "revoked"]},
         "source": {"enum": ["store", "file"], "description": "file: WAYMARK_KEYS_FILE."},
-        "created_at": _MAYBE_TIME,
+        "created_at": MAYBE_TIME,
         "created_by": {"type": ["string", "null"]},
-        "expires_at": _MAYBE_TIME,
-        "rotated_at": _MAYBE_TIME,
-        "old_secret_until": _MAYBE_TIME,
-        "revoked_at": _MAYBE_TIME,
-        "last_used_at": {**_MAYBE_TIME, "description": "To about ten seconds."},
+        "expires_at": MAYBE_TIME,
+        "rotated_at": MAYBE_TIME,
+        "old_secret_until": MAYBE_TIME,
+        "revoked_at": MAYBE_TIME,
+        "last_used_at": {**MAYBE_TIME, "description": "To about ten seconds."},
     }
-    page = _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG})
-    text: Schema = {**_TEXT, "description": "wm_<id>_<secret>; it is shown this once."}
+    page = an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG})
+    text: Schema = {**TEXT, "description": "wm_<id>_<secret>; it is shown this once."}
     overlap: Schema = {
         "type": ["number", "null"],
         "minimum": 0,
@@ -73,23 +73,25 @@ def _of_keys() -> dict[str, Schema]:
         "default": DEFAULT_OVERLAP_SECONDS,
     }
     return {
-        "ApiKeyRequest": _request(
+        "ApiKeyRequest": a_request(
             {
                 "tenant": _TENANT,
                 "scopes": {**_SCOPES, "minItems": 1},
                 "name": {"type": ["string", "null"], "maxLength": LONGEST_NAME},
-                "expires_at": _MAYBE_TIME,
+                "expires_at": MAYBE_TIME,
             },
             "tenant",
             "scopes",
             example={"tenant": "acme", "scopes": ["submit", "read"], "name": "billing"},
         ),
-        "ApiKeyRotation": _request(
+        "ApiKeyRotation": a_request(
             {"overlap_seconds": overlap, "reason": _REASON},
             example={"overlap_seconds": 3600, "reason": "the yearly rotation"},
         ),
-        "ApiKeyRevocation": _request({"reason": _REASON}, example={"reason": "it leaked"}),
-        "ApiKey": _object(key),
-        "NewApiKey": _object({**key, "key": text}),
-        "ApiKeyPage": _object({"data": {"type": "array", "items": _ref("ApiKey")}, "page": page}),
+        "ApiKeyRevocation": a_request({"reason": _REASON}, example={"reason": "it leaked"}),
+        "ApiKey": an_object_of(key),
+        "NewApiKey": an_object_of({**key, "key": text}),
+        "ApiKeyPage": an_object_of(
+            {"data": {"type": "array", "items": ref("ApiKey")}, "page": page}
+        ),
     }

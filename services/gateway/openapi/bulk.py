@@ -4,11 +4,10 @@ from typing import Any, Final
 
 from services.gateway.openapi import headers
 from services.gateway.openapi.document import answer, operation
-from services.gateway.openapi.schemas import ID, Schema, _object, _ref, _request
+from services.gateway.openapi.schemas import FLAG, ID, Schema, a_request, an_object_of, ref
 from services.gateway.requests.bulk import MOST_JOBS
 
 WORTH_A_REPEAT: Final = frozenset({429, 503})
-_FLAG: Final = {"type": "boolean"}
 
 SUBMIT_BULK: Final = operation(
     (
@@ -36,14 +35,14 @@ SUBMIT_BULK: Final = operation(
 def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     return {
-        "BulkRequest": _request(
+        "BulkRequest": a_request(
             {
                 "jobs": {
                     "type": "array",
                     "minItems": 1,
                     "maxItems": MOST_JOBS,
                     # without `atomic`, one that breaks the rules is answered by itself
-                    "items": {"anyOf": [_ref("JobRequest"), {}]},
+                    "items": {"anyOf": [ref("JobRequest"), {}]},
                 },
                 "atomic": {
                     "type": ["boolean", "null"],
@@ -59,7 +58,7 @@ def named() -> dict[str, Schema]:
                 ]
             },
         ),
-        "BulkAnswer": _object({"data": {"type": "array", "items": _item()}}),
+        "BulkAnswer": an_object_of({"data": {"type": "array", "items": _item()}}),
     }
 
 
@@ -80,9 +79,9 @@ def example() -> dict[str, Any]:
 
 
 def _item() -> Schema:
-    safe = _object({"index": _index(), "status": {"enum": [200, 202]}, "id": ID})
-    safe["properties"] |= {"replayed": _FLAG, "deduplicated": _FLAG}
-    refused = _object({"index": _index(), "status": _status(), "problem": _ref("Problem")})
+    safe = an_object_of({"index": _index(), "status": {"enum": [200, 202]}, "id": ID})
+    safe["properties"] |= {"replayed": FLAG, "deduplicated": FLAG}
+    refused = an_object_of({"index": _index(), "status": _status(), "problem": ref("Problem")})
     return {"oneOf": [safe, refused]}
 
 

@@ -2,10 +2,9 @@
 
 from typing import Any, Final
 
+from services.gateway.openapi.schemas import TIME
 from services.gateway.requests.jobs import LABEL, MAX_LABEL_VALUE, QUEUE, TYPE
 from shared.contracts.lifecycle import State
-
-_TIME: Final = {"type": "string", "format": "date-time"}
 
 
 def _filter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -18,8 +17,8 @@ LIST_FILTERS: Final[tuple[dict[str, Any], ...]] = (
     _filter(
         "queue", "Only jobs of this queue.", {"type": "string", "pattern": f"^{QUEUE.pattern}$"}
     ),
-    _filter("created_after", "Only jobs made then or later.", _TIME),
-    _filter("created_before", "Only jobs made before.", _TIME),
+    _filter("created_after", "Only jobs made then or later.", TIME),
+    _filter("created_before", "Only jobs made before.", TIME),
     {
         "style": "form",
         "explode": True,

@@ -4,15 +4,15 @@ from typing import Any, Final
 
 Extra = dict[str, Any]
 
-_TEXT: Final[Extra] = {"type": "string"}
+TEXT: Final[Extra] = {"type": "string"}
 _SECONDS: Final[Extra] = {"type": "integer", "minimum": 1}
 
 
-def _always(description: str, schema: Extra = _TEXT) -> Extra:
+def _always(description: str, schema: Extra = TEXT) -> Extra:
     return {"description": description, "required": True, "schema": schema}
 
 
-def _sometimes(description: str, schema: Extra = _TEXT) -> Extra:
+def _sometimes(description: str, schema: Extra = TEXT) -> Extra:
     return {"description": description, "schema": schema}
 
 

@@ -1,19 +1,19 @@
 """The schemas of requests and answers about dead letters, for the OpenAPI document."""
 
 from services.gateway.openapi.schemas import (
-    _COUNT,
-    _FLAG,
-    _MAYBE_TIME,
-    _TEXT,
-    _TIME,
-    _URI,
+    COUNT,
+    FLAG,
     ID,
+    MAYBE_TIME,
+    TEXT,
+    TIME,
+    URI,
     Schema,
-    _either,
-    _maybe,
-    _object,
-    _ref,
-    _request,
+    a_request,
+    an_object_of,
+    either,
+    maybe,
+    ref,
 )
 from services.gateway.requests.dead_letters import (
     DEFAULT_RATE,
@@ -36,24 +36,24 @@ _AGE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": OLDEST_SECO
 def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     return {
-        "RetryRequest": _request(
+        "RetryRequest": a_request(
             {"reason": _REASON}, example={"reason": "the payment provider is back"}
         ),
-        "LetterFilter": _request(_filter()),
+        "LetterFilter": a_request(_filter()),
         "CampaignRequest": _campaign_request(),
         "Campaign": _campaign(),
-        "CampaignOutlook": _object(
+        "CampaignOutlook": an_object_of(
             {
-                "dry_run": _FLAG,
-                "matched": _COUNT,
-                "exact": {**_FLAG, "description": "False: at least so many."},
-                "sample": {"type": "array", "items": _ref("Job")},
+                "dry_run": FLAG,
+                "matched": COUNT,
+                "exact": {**FLAG, "description": "False: at least so many."},
+                "sample": {"type": "array", "items": ref("Job")},
             }
         ),
-        "CampaignPage": _object(
+        "CampaignPage": an_object_of(
             {
-                "data": {"type": "array", "items": _ref("Campaign")},
-                "page": _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG}),
+                "data": {"type": "array", "items": ref("Campaign")},
+                "page": an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG}),
             }
         ),
     }
@@ -70,10 +70,10 @@ def _filter() -> dict[str, Schema]:
 
 
 def _campaign_request() -> Schema:
-    return _request(
+    return a_request(
         {
             "filter": {
-                **_maybe(_ref("LetterFilter")),
+                **maybe(ref("LetterFilter")),
                 "description": "Either this ({} for all dead letters) or ids.",
             },
             "ids": {
@@ -97,28 +97,28 @@ def _campaign_request() -> Schema:
             "rate_per_second": 50,
             "reason": "the payment provider is back",
         },
-        oneOf=_either("filter", {"type": "object"}, "ids", {"type": "array"}),
+        oneOf=either("filter", {"type": "object"}, "ids", {"type": "array"}),
     )
 
 
 def _campaign() -> Schema:
-    counts = dict.fromkeys(("matched", "done", "failed", "skipped"), _COUNT)
-    return _object(
+    counts = dict.fromkeys(("matched", "done", "failed", "skipped"), COUNT)
+    return an_object_of(
         {
             "id": ID,
             "action": {"enum": [action.value for action in Action]},
             "state": {"enum": [state.value for state in CampaignState]},
-            "filter": _maybe(_object(_filter())),
+            "filter": maybe(an_object_of(_filter())),
             "rate_per_second": {"type": "number"},
             "limit": {"type": ["integer", "null"]},
             "reason": {"type": ["string", "null"]},
-            "created_by": _TEXT,
-            "created_at": _TIME,
-            "finished_at": _MAYBE_TIME,
+            "created_by": TEXT,
+            "created_at": TIME,
+            "finished_at": MAYBE_TIME,
             "counts": {
-                **_object(counts),
+                **an_object_of(counts),
                 "description": "skipped: no dead letter any more; failed: no such job.",
             },
-            "links": _object({"self": _URI, "abort": _URI}),
+            "links": an_object_of({"self": URI, "abort": URI}),
         }
     )

@@ -3,15 +3,15 @@
 from services.gateway.access import LONGEST_TTL_SECONDS, MAX_JOBS, SUBMIT_TTL_SECONDS
 from services.gateway.cancel import LONGEST_GRACE_SECONDS, LONGEST_REASON
 from services.gateway.openapi.schemas import (
-    _LABELS,
-    _MAYBE_TIME,
     ID,
+    LABELS,
+    MAYBE_TIME,
     WEBHOOK_URL,
     Schema,
-    _both,
-    _either,
-    _request,
-    _seconds,
+    a_request,
+    both,
+    either,
+    seconds,
 )
 from services.gateway.requests.jobs import (
     DEFAULT_PRIORITY,
@@ -30,10 +30,10 @@ def named() -> dict[str, Schema]:
     return {
         "JobRequest": _job_request(),
         "TokenRequest": _token_request(),
-        "CancelRequest": _request(
+        "CancelRequest": a_request(
             {
                 "reason": {"type": ["string", "null"], "maxLength": LONGEST_REASON},
-                "grace_seconds": _seconds(LONGEST_GRACE_SECONDS),
+                "grace_seconds": seconds(LONGEST_GRACE_SECONDS),
             },
             example={"reason": "no longer needed", "grace_seconds": 5},
         ),
@@ -41,7 +41,7 @@ def named() -> dict[str, Schema]:
 
 
 def _job_request() -> Schema:
-    return _request(
+    return a_request(
         {
             "type": {"type": "string", "pattern": f"^{TYPE.pattern}$"},
             "payload": {"type": "object", "description": "Fits the schema in /v1/types/{type}."},
@@ -52,10 +52,10 @@ def _job_request() -> Schema:
                 "maximum": MAX_PRIORITY,
                 "default": DEFAULT_PRIORITY,
             },
-            "delay_seconds": _seconds(MAX_DELAY_SECONDS),
-            "run_at": _MAYBE_TIME,
-            "expires_at": _MAYBE_TIME,
-            "labels": {**_LABELS, "type": ["object", "null"]},
+            "delay_seconds": seconds(MAX_DELAY_SECONDS),
+            "run_at": MAYBE_TIME,
+            "expires_at": MAYBE_TIME,
+            "labels": {**LABELS, "type": ["object", "null"]},
             "max_attempts": {
                 "type": ["integer", "null"],
                 "minimum": 1,
@@ -82,7 +82,7 @@ def _job_request() -> Schema:
         "payload",
         example={"type": "demo.steps", "payload": {"steps": 20, "seconds_per_step": 0.2}},
         **{
-            "not": _both("delay_seconds", "number", "run_at", "string"),
+            "not": both("delay_seconds", "number", "run_at", "string"),
             "anyOf": [
                 {"properties": {"on_conflict": {"type": "null"}}},
                 {"required": ["unique_key"], "properties": {"unique_key": {"type": "string"}}},
@@ -92,7 +92,7 @@ def _job_request() -> Schema:
 
 
 def _token_request() -> Schema:
-    return _request(
+    return a_request(
         {
             "jobs": {"type": ["array", "null"], "items": ID, "minItems": 1, "maxItems": MAX_JOBS},
             "feed": {"type": ["boolean", "null"]},
@@ -105,5 +105,5 @@ def _token_request() -> Schema:
             },
         },
         example={"jobs": ["0190a0a0-0000-7000-8000-000000000001"], "ttl_seconds": 600},
-        oneOf=_either("jobs", {"type": "array"}, "feed", {"const": True}),
+        oneOf=either("jobs", {"type": "array"}, "feed", {"const": True}),
     )

@@ -14,16 +14,16 @@ from shared.contracts.webhooks.targets import LONGEST_URL
 
 Schema = dict[str, Any]
 
-_TEXT: Schema = {"type": "string"}
-_FLAG: Schema = {"type": "boolean"}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-_TIME: Schema = {"type": "string", "format": "date-time"}
-_MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TIME: Schema = {"type": "string", "format": "date-time"}
+MAYBE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
 ID: Schema = {"type": "string", "format": "uuid", "pattern": f"^{JOB_ID.pattern}$"}  # UUIDv7
-_URI: Schema = {"type": "string", "format": "uri"}
+URI: Schema = {"type": "string", "format": "uri"}
 WEBHOOK_URL: Schema = {"type": "string", "format": "uri", "maxLength": LONGEST_URL}
-_ANY_OBJECT: Schema = {"type": "object"}
-_LABELS: Schema = {
+ANY_OBJECT: Schema = {"type": "object"}
+LABELS: Schema = {
     "type": "object",
     "propertyNames": {"pattern": f"^{LABEL.pattern}$"},
     "additionalProperties": {"type": "string", "maxLength": MAX_LABEL_VALUE},
@@ -34,17 +34,17 @@ def named() -> dict[str, Schema]:
     """Return every schema by its name."""
     job = _job()
     return {
-        "Job": _object(job),
-        "AcceptedJob": _object({**job, "access": _ref("Access"), "deduplicated": _FLAG}),
-        "JobPage": _object(
+        "Job": an_object_of(job),
+        "AcceptedJob": an_object_of({**job, "access": ref("Access"), "deduplicated": FLAG}),
+        "JobPage": an_object_of(
             {
-                "data": {"type": "array", "items": _ref("Job")},
-                "page": _object({"next": {"type": ["string", "null"]}, "has_more": _FLAG}),
+                "data": {"type": "array", "items": ref("Job")},
+                "page": an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG}),
             }
         ),
-        "Access": _object({"token": _TEXT, "expires_at": _TIME, "stream_url": _URI}),
+        "Access": an_object_of({"token": TEXT, "expires_at": TIME, "stream_url": URI}),
         "JobType": _job_type(),
-        "JobTypes": _object({"data": {"type": "array", "items": _ref("JobType")}}),
+        "JobTypes": an_object_of({"data": {"type": "array", "items": ref("JobType")}}),
         "Error": _error(),
         "Problem": _problem(),
     }
@@ -53,18 +53,18 @@ def named() -> dict[str, Schema]:
 def _job() -> dict[str, Schema]:
     return {
         "id": ID,
-        "type": _TEXT,
-        "queue": _TEXT,
+        "type": TEXT,
+        "queue": TEXT,
         "state": {"enum": [state.value for state in State]},
-        "final": _FLAG,
-        "revision": _COUNT,
-        "step": _COUNT,
-        "attempt": _COUNT,
-        "max_attempts": _COUNT,
-        "priority": _COUNT,
-        "payload": _ANY_OBJECT,
+        "final": FLAG,
+        "revision": COUNT,
+        "step": COUNT,
+        "attempt": COUNT,
+        "max_attempts": COUNT,
+        "priority": COUNT,
+        "payload": ANY_OBJECT,
         "result": {},
-        "error": _maybe(_ref("Error")),
+        "error": maybe(ref("Error")),
         "progress": {
             "type": ["object", "null"],
             "properties": {
@@ -72,62 +72,62 @@ def _job() -> dict[str, Schema]:
                 "total": {"type": ["number", "null"]},
                 "percent": {"type": ["number", "null"]},
                 "message": {"type": ["string", "null"]},
-                "updated_at": _TIME,
+                "updated_at": TIME,
             },
         },
-        "labels": _LABELS,
+        "labels": LABELS,
         "unique_key": {"type": ["string", "null"]},
         "callback_url": {
             "type": ["string", "null"],
             "description": "null, but with the scope operate: it may hold a secret.",
         },
-        "created_at": _TIME,
-        "run_at": _MAYBE_TIME,
-        "started_at": _MAYBE_TIME,
-        "finished_at": _MAYBE_TIME,
-        "expires_at": _MAYBE_TIME,
-        "submitted_by": _TEXT,
-        "retry_at": _MAYBE_TIME,
-        "cancel_requested_at": _MAYBE_TIME,
+        "created_at": TIME,
+        "run_at": MAYBE_TIME,
+        "started_at": MAYBE_TIME,
+        "finished_at": MAYBE_TIME,
+        "expires_at": MAYBE_TIME,
+        "submitted_by": TEXT,
+        "retry_at": MAYBE_TIME,
+        "cancel_requested_at": MAYBE_TIME,
         "stopped_by": {"enum": ["flag", "exception", "term", "kill", None]},
-        "dead_letter": _maybe(
-            _object({"since": _TIME, "reason": {"enum": [r.value for r in DeadLetterReason]}})
+        "dead_letter": maybe(
+            an_object_of({"since": TIME, "reason": {"enum": [r.value for r in DeadLetterReason]}})
         ),
-        "discarded": _maybe(
-            _object({"at": _TIME, "by": _TEXT, "reason": {"type": ["string", "null"]}})
+        "discarded": maybe(
+            an_object_of({"at": TIME, "by": TEXT, "reason": {"type": ["string", "null"]}})
         ),
-        "redrives": _COUNT,
+        "redrives": COUNT,
         "attempts": {"type": "array", "items": _attempt()},
-        "links": _object({"self": _URI, "events": _URI, "stream": _URI, "cancel": _URI}),
+        "links": an_object_of({"self": URI, "events": URI, "stream": URI, "cancel": URI}),
     }
 
 
 def _attempt() -> Schema:
-    return _object(
+    return an_object_of(
         {
-            "number": _COUNT,
-            "started_at": _TIME,
-            "finished_at": _MAYBE_TIME,
+            "number": COUNT,
+            "started_at": TIME,
+            "finished_at": MAYBE_TIME,
             "outcome": {"enum": [*(outcome.value for outcome in Outcome), None]},
-            "error": _maybe(_ref("Error")),
-            "worker": _TEXT,
+            "error": maybe(ref("Error")),
+            "worker": TEXT,
         }
     )
 
 
 def _job_type() -> Schema:
-    return _object(
+    return an_object_of(
         {
-            "type": _TEXT,
-            "version": _COUNT,
-            "summary": _TEXT,
-            "queue": _TEXT,
+            "type": TEXT,
+            "version": COUNT,
+            "summary": TEXT,
+            "queue": TEXT,
             "isolation": {"enum": ["slot", "thread"]},
             "limits": _limits(),
-            "payload_schema": _ANY_OBJECT,
+            "payload_schema": ANY_OBJECT,
             "result_schema": {"type": ["object", "null"]},
             "workers": {
-                **_COUNT,
+                **COUNT,
                 "description": "Live workers that know it, serve its queue, and do not drain.",
             },
         }
@@ -136,11 +136,11 @@ def _job_type() -> Schema:
 
 def _limits() -> Schema:
     maybe: Schema = {"type": ["number", "null"]}
-    return _object(
+    return an_object_of(
         {
             "soft_time_limit_seconds": maybe,
             "time_limit_seconds": maybe,
-            "retries": _COUNT,
+            "retries": COUNT,
             "min_backoff_seconds": {"type": "number"},
             "max_backoff_seconds": {"type": "number"},
             "max_rss_bytes": {"type": ["integer", "null"]},
@@ -163,23 +163,23 @@ def _error() -> Schema:
 
 
 def _problem() -> Schema:
-    fault = _object({"detail": _TEXT, "pointer": {"type": "string", "format": "json-pointer"}})
-    problem = _object(
+    fault = an_object_of({"detail": TEXT, "pointer": {"type": "string", "format": "json-pointer"}})
+    problem = an_object_of(
         {
-            "type": _TEXT,
-            "title": _TEXT,
-            "status": _COUNT,
-            "detail": _TEXT,
-            "code": _TEXT,
-            "request_id": _TEXT,
-            "retryable": _FLAG,
+            "type": TEXT,
+            "title": TEXT,
+            "status": COUNT,
+            "detail": TEXT,
+            "code": TEXT,
+            "request_id": TEXT,
+            "retryable": FLAG,
             "errors": {"type": "array", "items": fault},
         }
     )
     problem["properties"] |= {
-        "did_you_mean": {"type": "array", "items": _TEXT},
-        "job_id": {**_TEXT, "description": "The record that exists although this went wrong."},
-        "withdrawn": {**_FLAG, "description": "That job was called off again: it will not run."},
+        "did_you_mean": {"type": "array", "items": TEXT},
+        "job_id": {**TEXT, "description": "The record that exists although this went wrong."},
+        "withdrawn": {**FLAG, "description": "That job was called off again: it will not run."},
     }
     faulty = {"detail": "This is required.", "pointer": "/payload/source"}
     example = {
@@ -196,16 +196,18 @@ def _problem() -> Schema:
     return {**problem, "examples": [example], "x-waymark-codes": codes}
 
 
-def _object(properties: dict[str, Schema]) -> Schema:
+def an_object_of(properties: dict[str, Schema]) -> Schema:
+    """Return an object that always has these members."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _request(
+def a_request(
     properties: dict[str, Schema],
     *required: str,
     example: Schema | None = None,
     **rules: object,
 ) -> Schema:
+    """Return the body of a request: no member but these, and the `required` ones always."""
     schema = {
         "type": "object",
         "properties": properties,
@@ -216,13 +218,13 @@ def _request(
     return schema if example is None else {**schema, "examples": [example]}
 
 
-def _both(one: str, its_type: str, other: str, others_type: str) -> Schema:
+def both(one: str, its_type: str, other: str, others_type: str) -> Schema:
     """Return what is true of an object that has both members, neither of them null."""
     properties = {one: {"type": its_type}, other: {"type": others_type}}
     return {"required": [one, other], "properties": properties}
 
 
-def _either(one: str, its: Schema, other: str, others: Schema) -> list[Schema]:
+def either(one: str, its: Schema, other: str, others: Schema) -> list[Schema]:
     """Return the rule (for oneOf) that of two members one is given and the other is not."""
     return [
         {"required": [one], "properties": {one: its, other: {"enum": [None, False]}}},
@@ -230,13 +232,16 @@ def _either(one: str, its: Schema, other: str, others: Schema) -> list[Schema]:
     ]
 
 
-def _seconds(most: int) -> Schema:
+def seconds(most: int) -> Schema:
+    """Return a duration that may be left out."""
     return {"type": ["number", "null"], "minimum": 0, "maximum": most}
 
 
-def _maybe(schema: Schema) -> Schema:
+def maybe(schema: Schema) -> Schema:
+    """Return the same, or null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _ref(name: str) -> Schema:
+def ref(name: str) -> Schema:
+    """Return a reference to one of `named`."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -4,18 +4,18 @@ from typing import Any, Final
 
 from services.gateway.openapi.document import Extra, answer, operation, submission
 from services.gateway.openapi.schemas import (
-    _ANY_OBJECT,
-    _LABELS,
-    _MAYBE_TIME,
-    _TEXT,
-    _TIME,
-    _URI,
+    ANY_OBJECT,
+    LABELS,
+    MAYBE_TIME,
+    TEXT,
+    TIME,
+    URI,
     WEBHOOK_URL,
     Schema,
-    _maybe,
-    _object,
-    _ref,
-    _request,
+    a_request,
+    an_object_of,
+    maybe,
+    ref,
 )
 from services.gateway.requests.webhooks import EVENT_ID
 from shared.contracts.lifecycle import FINAL_STATES, State
@@ -38,16 +38,16 @@ def named() -> dict[str, Schema]:
     secret: Schema = {"type": "string", "pattern": "^whsec_[A-Za-z0-9+/]+=*$"}
     previous = "Older ones; while a rotation lasts, every webhook is signed with these too."
     return {
-        "WebhookSecret": _object(
+        "WebhookSecret": an_object_of(
             {
                 "secret": {**secret, "description": "What Standard Webhooks libraries take."},
                 "previous": {"type": "array", "items": secret, "description": previous},
             }
         ),
-        "WebhookRequest": _request(
+        "WebhookRequest": a_request(
             {
                 "url": WEBHOOK_URL,
-                "payload": {**_ANY_OBJECT, "description": "The body that is sent."},
+                "payload": {**ANY_OBJECT, "description": "The body that is sent."},
                 "event_id": {
                     "type": ["string", "null"],
                     "pattern": f"^{EVENT_ID.pattern}$",
@@ -75,12 +75,12 @@ def sent() -> dict[str, Extra]:
         "summary": "A job with a `callback_url` has reached a final state.",
         "description": "Signed as Standard Webhooks 1.0 has it. At least once, in any order.",
         "parameters": [
-            {"name": name, "in": "header", "required": True, "description": text, "schema": _TEXT}
+            {"name": name, "in": "header", "required": True, "description": text, "schema": TEXT}
             for name, text in signed.items()
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": _ref("JobEvent")}},
+            "content": {"application/json": {"schema": ref("JobEvent")}},
         },
         "responses": {
             "2XX": {"description": "Heard: it is not sent again."},
@@ -95,29 +95,29 @@ def _job_event() -> Schema:
     maybe_count: dict[str, Any] = {"type": ["integer", "null"], "minimum": 0}
     data = {
         "id": {"type": "string", "format": "uuid"},
-        "type": _TEXT,
-        "queue": _TEXT,
+        "type": TEXT,
+        "queue": TEXT,
         "state": {"enum": _ENDS},
         "step": {"type": "integer", "minimum": 1},
         "attempt": maybe_count,
         "redrives": maybe_count,
-        "labels": _LABELS,
-        "created_at": _TIME,
-        "started_at": _MAYBE_TIME,
-        "finished_at": _TIME,
-        "error": _maybe(_ref("Error")),
+        "labels": LABELS,
+        "created_at": TIME,
+        "started_at": MAYBE_TIME,
+        "finished_at": TIME,
+        "error": maybe(ref("Error")),
         "result": {},
         "omitted": {
             "type": "array",
             "items": {"enum": ["result", "error", "labels"]},
             "description": "What had no room: read it with `links.self`.",
         },
-        "links": _object({"self": _URI, "events": _URI, "stream": _URI, "cancel": _URI}),
+        "links": an_object_of({"self": URI, "events": URI, "stream": URI, "cancel": URI}),
     }
-    return _object(
+    return an_object_of(
         {
             "type": {"enum": [f"job.{state}" for state in _ENDS]},
-            "timestamp": _TIME,
-            "data": _object(data),
+            "timestamp": TIME,
+            "data": an_object_of(data),
         }
     )

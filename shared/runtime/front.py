@@ -10,6 +10,7 @@ What never becomes a request is refused here, in the shape of every other error 
 import asyncio
 import json
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
@@ -22,6 +23,10 @@ STUCK_SECONDS: Final = 20.0  # in which a client has to take something of what w
 MOST_PIPELINED: Final = 100  # requests that wait on one connection
 MOST_CONNECTIONS: Final = 100_000
 _BUSY: Final = "Too many connections are open: try again in a moment."
+
+
+class NotOneHost(Exception):
+    """A request of HTTP/1.1 names its host once (RFC 9112, 3.2); the parser answers 400."""
 
 
 class TooManyPipelined(Exception):
@@ -112,6 +117,8 @@ class Front(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             self.transport.close()
             raise TooManyPipelined  # the parser stops there; nothing can be written any more
+        if self.parser.get_http_version() == "1.1" and not _names_one_host(self.headers):
+            raise NotOneHost
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -186,3 +193,7 @@ class Front(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _names_one_host(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return sum(name == b"host" for name, _ in headers) == 1

@@ -56,6 +56,8 @@ AMBIGUOUS = {
     "a line feed in an extension": post(CHUNKED, b"0;x=\n\r\n\r\n"),
     "a chunk longer than it says": post(CHUNKED, b"1\r\nab0\r\n\r\n"),
     "a version that is not": post(b"Content-Length: 0\r\n", version=b"HTTP/1.2"),
+    "no host": b"GET /live HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
     "no version": b"GET /live\r\n",
     "http/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a tunnel": b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",

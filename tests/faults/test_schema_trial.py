@@ -24,26 +24,23 @@ async def described(http: httpx.AsyncClient) -> Document:
     )
 
 
-async def test_minutes_of_anything_are_answered_as_described(
-    new_stage: Callable[..., Stage], tmp_path: Path
+@pytest.mark.parametrize("key", ["tenant", "platform"])
+async def test_a_minute_of_anything_is_answered_as_described(
+    new_stage: Callable[..., Stage], tmp_path: Path, key: str
 ) -> None:
     stage = new_stage()  # what is tried leaves jobs behind that wait for years
-    keys = stage.house.keys
-    trials = [
-        Trial(keys={"tenant": f"Bearer {keys.tenant}"}, phases=PHASES, seconds=SECONDS),
-        Trial(
-            keys={"platform": f"Bearer {keys.platform}"},
-            tenant="another",
-            phases=PHASES,
-            seconds=SECONDS,
-        ),
-    ]
+    trial = Trial(
+        keys={key: f"Bearer {getattr(stage.house.keys, key)}"},
+        tenant="another" if key == "platform" else None,
+        phases=PHASES,
+        seconds=SECONDS,
+    )
     gateway = stage.house.service("gateway")
     before = gateway.pid
     async with stage.client() as http:
         document = await described(http)
-        found = [attempt(trial, document, url=stage.house.url, folder=tmp_path) for trial in trials]
+        found = attempt(trial, document, url=stage.house.url, folder=tmp_path)
 
-    assert found == ["", ""]
+    assert found == ""
     assert gateway.pid == before
     assert "request_crashed" not in gateway.log_text()

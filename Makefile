@@ -62,7 +62,7 @@ test: setup ## check, and every test on real nodes but the slow ones (root on De
 	$(call pytest,$(ALL_TESTS),-m "not slow"); exit $$status
 
 .PHONY: faults
-faults: setup ## kill, freeze, wipe and fill up every part, and judge from outside (35 minutes)
+faults: setup ## kill, freeze, wipe and fill up every part, and judge from outside (45 minutes)
 	@$(HOUSE) install-for-faults || echo "going on without"
 	@status=0; $(call pytest,tests/faults); exit $$status
 

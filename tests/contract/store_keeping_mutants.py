@@ -14,14 +14,9 @@ KEEPING_MUTANTS = [
         "redriving",
         "  keep(unpack(redis.call('HMGET', JOB, 'retention', 'key_hash', 'keyed_at')))\n",
         "",
-        seed=2,
     ),
     Mutant(
-        "a job goes before its Idempotency-Key",
-        "move",
-        "if keyed_at then",
-        "if false then",
-        seed=13,
+        "a job goes before its Idempotency-Key", "move", "if keyed_at then", "if false then", seed=4
     ),
     Mutant(
         "an ended job still has its unique_key",
@@ -30,20 +25,20 @@ KEEPING_MUTANTS = [
         "",
         seed=2,
     ),
-    Mutant("a new job has no unique_key", "message", "    hold_unique(unique_key)\n", ""),
+    Mutant("a new job has no unique_key", "message", "    hold_unique(unique_key)\n", "", seed=1),
     Mutant(
         "a redriven job has no unique_key",
         "redriving",
         "  hold_unique(given(redis.call('HGET', JOB, 'unique_key')))\n",
         "",
-        seed=13,
+        seed=7,
     ),
     Mutant(
         "a redrive does not ask who has the unique_key",
         "redrive",
         "if holder then return { 'taken', holder } end",
         "",
-        seed=2,
+        seed=4,
     ),
     Mutant(
         "a duplicate does not say that it is not safe",
@@ -57,14 +52,14 @@ KEEPING_MUTANTS = [
         "submitting",
         "  bind_also(asked)\n",
         "",
-        seed=13,
+        seed=7,
     ),
     Mutant(
         "ended jobs count against the quota",
         "submitting",
         "'(' .. FIRST_FINAL * RANK_SPAN",
         "'+inf'",
-        seed=2,
+        seed=1,
     ),
     Mutant(
         "the quota has room for one more", "submitting", "+ more >= quota", "+ more > quota", seed=4
@@ -75,7 +70,7 @@ KEEPING_MUTANTS = [
         "if given(kept[2]) then redis.call('ZADD', CALLBACKS",
         "if false then redis.call('ZADD', CALLBACKS",
     ),
-    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now", seed=10),
+    Mutant("a callback comes at once again", "due_callbacks", "now + AGAIN", "now", seed=1),
     Mutant(
         "a job goes before its end was told",
         "delete_ended",

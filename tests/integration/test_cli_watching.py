@@ -250,19 +250,25 @@ def test_an_error_that_will_not_go_away_stops(house: FakeHouse) -> None:
 
 def test_ctrl_c_leaves_the_job_running_and_says_what_to_do(house: FakeHouse) -> None:
     house.talks = [lambda socket: socket.snapshot(1)]
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "clients.cli", "watch", JOB],
-        env=environment(house),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    # What was started in the background of a shell ignores it, and so would its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "clients.cli", "watch", JOB],
+            env=environment(house),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
         assert process.stdout is not None
-        assert process.stderr is not None
         assert "running" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
 
     assert process.returncode == 130
     assert f"waymark watch {JOB}" in said

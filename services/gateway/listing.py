@@ -1,23 +1,18 @@
 """A page of what is listed by its id, newest first, and the cursor that leads to the next one."""
 
-import base64
-import binascii
-import hashlib
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.refusals import BadCursor, Fault, Invalid
+from services.gateway.refusals import Fault, Invalid
+from services.gateway.requests.cursors import read_place, write_place
 from services.gateway.requests.fields import pointer
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 _LIMIT: Final = re.compile(r"\d{1,3}", re.ASCII)
-_VERSION: Final = b"\x01"
-_ID_BYTES: Final = 16
-_CHECK_BYTES: Final = 4
-_LENGTH: Final = len(_VERSION) + _ID_BYTES + _CHECK_BYTES
+_ID: Final = re.compile(r"[0-9a-f-]{36}", re.ASCII)
+_LIST: Final = "campaigns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +48,7 @@ def parse_page_request(query: Mapping[str, str], *, tenant: str) -> PageRequest:
 
 def write_cursor(before: str, *, tenant: str) -> str:
     """Return the cursor for the page after the id `before`."""
-    body = _VERSION + uuid.UUID(before).bytes
-    return base64.urlsafe_b64encode(body + _check(body, tenant)).decode().rstrip("=")
+    return write_place(before, of=(_LIST, tenant))
 
 
 def read_cursor(cursor: str, *, tenant: str) -> str:
@@ -63,17 +57,4 @@ def read_cursor(cursor: str, *, tenant: str) -> str:
     Raises:
         BadCursor: it did not come from a list of this tenant.
     """
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        data = base64.b64decode(padded, altchars=b"-_", validate=True)
-    except (UnicodeEncodeError, binascii.Error) as fault:
-        raise BadCursor from fault
-    body, check = data[:-_CHECK_BYTES], data[-_CHECK_BYTES:]
-    if len(data) != _LENGTH or body[:1] != _VERSION or check != _check(body, tenant):
-        raise BadCursor
-    return str(uuid.UUID(bytes=body[1:]))
-
-
-def _check(body: bytes, tenant: str) -> bytes:
-    # Not a secret: it tells a cursor of this list from anything else.
-    return hashlib.sha256(body + tenant.encode()).digest()[:_CHECK_BYTES]
+    return read_place(cursor, of=(_LIST, tenant), like=_ID)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.gateway.refusals import BadCursor, Fault, Invalid
+from services.gateway.refusals import Fault, Invalid
 from services.gateway.requests.cursors import LONGEST_CURSOR, read_place, write_place
 from services.gateway.requests.fields import Fields, a_text, a_whole_number, pointer
 from services.gateway.requests.pages import DEFAULT_LIMIT, MAX_LIMIT
@@ -124,7 +124,4 @@ def write_audit_cursor(place: str, query: AuditQuery) -> str:
 
 
 def _read_cursor(cursor: str, tenant: str | None, wanted: AuditFilter) -> str:
-    place = read_place(cursor, of=(_LIST, tenant, wanted))
-    if not _PLACE.fullmatch(place):
-        raise BadCursor
-    return place
+    return read_place(cursor, of=(_LIST, tenant, wanted), like=_PLACE)

@@ -13,7 +13,7 @@ from services.gateway.credentials import PLATFORM, ApiKey, Scope, Secret, is_ten
 from services.gateway.times import parse_rfc3339
 
 LOOK_SECONDS: Final = 0.5  # how often the file is looked at, at most
-_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)  # no "_": it ends the id
+KEY_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)  # no "_": it ends the id
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 log = structlog.get_logger()
@@ -93,7 +93,7 @@ def _parse_key(entry: object) -> ApiKey:
         )
     except (KeyError, TypeError) as fault:
         raise UnusableKeys("a key lacks a field") from fault
-    if not _ID.fullmatch(key.id) or not _SHA256.fullmatch(key.secrets[0].sha256):
+    if not KEY_ID.fullmatch(key.id) or not _SHA256.fullmatch(key.secrets[0].sha256):
         raise UnusableKeys("a key has a malformed id or hash")
     if key.tenant != PLATFORM and not is_tenant(key.tenant):
         raise UnusableKeys("a key has a malformed tenant")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.credentials import ApiKey
+from services.gateway.keys.file import KEY_ID
 from services.gateway.keys.making import state_of
 from services.gateway.refusals import Fault, Invalid
 from services.gateway.requests.cursors import LONGEST_CURSOR, read_place, write_place
@@ -44,7 +45,7 @@ def parse_keys_query(query: Mapping[str, str], *, tenant: str | None) -> KeysQue
     except Invalid as invalid:
         faults = [Fault(one.detail, pointer("query") + one.pointer) for one in invalid.errors]
         raise Invalid(errors=faults) from None
-    after = None if cursor is None else read_place(cursor, of=(_LIST, tenant))
+    after = None if cursor is None else read_place(cursor, of=(_LIST, tenant), like=KEY_ID)
     return KeysQuery(tenant=tenant, after=after, limit=limit or DEFAULT_LIMIT)
 
 

@@ -95,12 +95,12 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         read_cursor(text, tenant="dev", wanted=EVERY_JOB)
 
 
-@given(st.integers(0, 39), st.sampled_from("AZaz09-_"))
+@given(st.integers(0, 71), st.sampled_from("AZaz09-_"))
 def test_a_cursor_that_was_changed_is_refused(place: int, letter: str) -> None:
     cursor = write_cursor(PLACE, tenant="dev", wanted=EVERY_JOB)
     changed = cursor[:place] + letter + cursor[place + 1 :]
 
-    if changed[: len(cursor)] != cursor:
+    if changed != cursor:
         with pytest.raises(BadCursor):
             read_cursor(changed, tenant="dev", wanted=EVERY_JOB)
 

@@ -1,5 +1,7 @@
 """Cursors and Idempotency-Keys: opaque outside, exact inside."""
 
+import re
+import string
 import uuid
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway.listing import parse_page_request, read_cursor, write_cursor
 from services.gateway.refusals import BadCursor, BadHeader, Invalid
+from services.gateway.requests.cursors import read_place, write_place
 from services.gateway.requests.idempotency import idempotency_key
 
 
@@ -22,7 +25,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         read_cursor(text, tenant="dev")
 
 
-@given(st.uuids(), st.integers(0, 27), st.sampled_from("ABCxyz019-_"))
+@given(st.uuids(), st.integers(0, 53), st.sampled_from("ABCxyz019-_"))
 def test_a_cursor_that_was_changed_is_refused(job: uuid.UUID, place: int, letter: str) -> None:
     cursor = write_cursor(str(job), tenant="dev")
     changed = cursor[:place] + letter + cursor[place + 1 :]
@@ -30,6 +33,23 @@ def test_a_cursor_that_was_changed_is_refused(job: uuid.UUID, place: int, letter
     if changed != cursor:
         with pytest.raises(BadCursor):
             read_cursor(changed, tenant="dev")
+
+
+@given(st.uuids())
+def test_a_cursor_has_one_spelling(job: uuid.UUID) -> None:
+    cursor = write_cursor(str(job), tenant="dev")
+    letters = string.ascii_letters + string.digits + "-_"
+
+    for other in [cursor[:-1] + letter for letter in letters if letter != cursor[-1]]:
+        with pytest.raises(BadCursor):
+            read_cursor(other, tenant="dev")
+
+
+def test_a_cursor_whose_place_the_list_cannot_have_is_refused() -> None:
+    cursor = write_place("42 or so", of="numbers")
+
+    with pytest.raises(BadCursor):
+        read_place(cursor, of="numbers", like=re.compile(r"\d+"))
 
 
 def test_a_cursor_of_another_tenant_is_refused() -> None:

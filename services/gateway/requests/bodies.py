@@ -48,6 +48,29 @@ def check_json_headers(headers: Mapping[str, str]) -> None:
         raise NotAcceptedMediaType("A content encoding is not accepted: send the JSON as it is.")
 
 
+async def read_json(request: Request, *, limit: int) -> object:
+    """Return the JSON of a body of at most `limit` bytes.
+
+    Raises:
+        Refusal: as check_json_headers, read_body and parse_json do.
+    """
+    check_json_headers(request.headers)
+    return parse_json(await read_body(request.stream(), request.headers, limit=limit))
+
+
+async def optional_json(request: Request, *, limit: int) -> object:
+    """Return the JSON of a body of at most `limit` bytes; of none, an empty object.
+
+    Raises:
+        Refusal: as check_json_headers, read_body and parse_json do.
+    """
+    body = await read_body(request.stream(), request.headers, limit=limit)
+    if not body:
+        return {}
+    check_json_headers(request.headers)
+    return parse_json(body)
+
+
 async def receive_body(request: Request, *, limit: int) -> bytes:
     """Return the whole body, as `read_body` does; one that has come with its head costs less."""
     declared = request.headers.get("content-length", "")

@@ -14,7 +14,7 @@ from services.gateway.parts import Parts
 from services.gateway.read import is_job_id
 from services.gateway.refusals import JobNotFound
 from services.gateway.render import respond, respond_json
-from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.bodies import optional_json, read_json
 from services.gateway.requests.dead_letters import (
     LetterQuery,
     parse_campaign_request,
@@ -48,7 +48,7 @@ def _add_retry(app: FastAPI, parts: Parts) -> None:
     async def retry_job(job: str, request: Request) -> Response:
         """Redrive a dead letter now: the same job, a new life."""
         caller = await _operator(request, parts)
-        reason = parse_reason(await _optional_body(request, parts))
+        reason = parse_reason(await optional_json(request, limit=parts.limits.body))
         if not is_job_id(job):
             raise JobNotFound
         record = await parts.redriving.redrive(
@@ -104,9 +104,7 @@ async def _page(query: LetterQuery, tenant: str, parts: Parts) -> LetterPage:
 
 async def _campaign(request: Request, parts: Parts, action: Action) -> Response:
     caller = await _operator(request, parts)
-    check_json_headers(request.headers)
-    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-    wanted = parse_campaign_request(parse_json(body))
+    wanted = parse_campaign_request(await read_json(request, limit=parts.limits.body))
     if wanted.dry_run:
         outlook = await look_ahead(wanted, tenant=caller.tenant, store=parts.store)
         return respond_json(outlook_view(outlook, renderer=parts.renderer))
@@ -129,11 +127,3 @@ async def _operator(request: Request, parts: Parts) -> Caller:
     caller = await parts.gate.caller(request)
     caller.demand(Scope.OPERATE)
     return caller
-
-
-async def _optional_body(request: Request, parts: Parts) -> object:
-    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-    if not body:
-        return {}
-    check_json_headers(request.headers)
-    return parse_json(body)

@@ -19,8 +19,8 @@ from services.gateway.refusals import Refusal
 from services.gateway.render import respond, respond_json, unchanged
 from services.gateway.requests.bodies import (
     check_json_headers,
+    optional_json,
     parse_json,
-    read_body,
     receive_body,
 )
 from services.gateway.requests.idempotency import HEADER, idempotency_key
@@ -100,7 +100,7 @@ def _add_cancel(app: FastAPI, parts: Parts) -> None:
         """Call a job off: 200 when it does not run, 202 when it does and has been told."""
         caller = await parts.gate.caller(request)
         check_cancellable(job, caller)
-        body = await _optional_body(request, parts)
+        body = await optional_json(request, limit=parts.limits.body)
         operation = parse_cancel(body, job=job, tenant=caller.tenant)
         cancelled = await cancel_job(operation, store=parts.store)
         if Scope.OPERATE in caller.scopes:
@@ -177,14 +177,6 @@ async def _accepted(
         headers["preference-applied"] = f"wait={seconds}"
     status = 200 if accepted.deduplicated or (seconds and job.final) else 202
     return respond(view, job, now_ms=_now_ms(), status=status, headers=headers)
-
-
-async def _optional_body(request: Request, parts: Parts) -> object:
-    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-    if not body:
-        return {}
-    check_json_headers(request.headers)
-    return parse_json(body)
 
 
 def _count(refusal: Refusal, parts: Parts) -> None:

@@ -17,7 +17,7 @@ from services.gateway.openapi import keys as openapi
 from services.gateway.parts import Parts
 from services.gateway.refusals import Forbidden, KeyNotFound
 from services.gateway.render import respond_json
-from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.bodies import optional_json, read_json
 from services.gateway.requests.keys import (
     parse_key_request,
     parse_revocation,
@@ -38,9 +38,8 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     async def create_key(request: Request) -> Response:
         """Make a key; its text is in this answer and nowhere else."""
         caller = await _platform(request, parts)
-        check_json_headers(request.headers)
-        body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-        wanted = parse_key_request(parse_json(body), now_ms=_now_ms())
+        body = await read_json(request, limit=parts.limits.body)
+        wanted = parse_key_request(body, now_ms=_now_ms())
         made = await parts.keys.create(wanted, by=caller.name)
         await _note(parts, caller, "key.create", made.key, None)
         view = stored_view(made.key, now=_now_ms(), used={}) | {"key": made.text}
@@ -60,7 +59,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     async def revoke_key(key: str, request: Request) -> Response:
         """Make a key invalid for good, on every gateway within two seconds."""
         caller = await _platform(request, parts)
-        reason = parse_revocation(await _optional_body(request, parts))
+        reason = parse_revocation(await optional_json(request, limit=parts.limits.body))
         found = await parts.keys.revoke(key)
         await _note(parts, caller, "key.revoke", found, reason)
         return respond_json(stored_view(found, now=_now_ms(), used={}))
@@ -71,7 +70,7 @@ def _add_rotate(app: FastAPI, parts: Parts) -> None:
     async def rotate_key(key: str, request: Request) -> Response:
         """Give a key a new secret; the old one stays valid for the overlap."""
         caller = await _platform(request, parts)
-        wanted = parse_rotation(await _optional_body(request, parts))
+        wanted = parse_rotation(await optional_json(request, limit=parts.limits.body))
         made = await parts.keys.rotate(key, overlap_ms=wanted.overlap_ms)
         await _note(parts, caller, "key.rotate", made.key, wanted.reason)
         view = stored_view(made.key, now=_now_ms(), used={}) | {"key": made.text}
@@ -117,14 +116,6 @@ async def _note(
     await parts.audit.note(
         tenant=tenant, by=caller.name, action=action, target=f"key:{key.id}", reason=reason
     )
-
-
-async def _optional_body(request: Request, parts: Parts) -> object:
-    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-    if not body:
-        return {}
-    check_json_headers(request.headers)
-    return parse_json(body)
 
 
 def _now_ms() -> int:

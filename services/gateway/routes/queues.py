@@ -8,7 +8,7 @@ from services.gateway.parts import Parts
 from services.gateway.queues.desk import Overview
 from services.gateway.queues.views import View, platform_view, tenant_view, unknown
 from services.gateway.render import respond_json
-from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.bodies import optional_json
 from services.gateway.requests.queues import parse_pause, parse_resume
 
 
@@ -20,7 +20,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     async def pause_queue(queue: str, request: Request) -> Response:
         """Let no job of a queue begin: submits are taken, what runs goes on, the rest waits."""
         caller = await _operator(request, parts)
-        reason = parse_pause(await _body(request, parts))
+        reason = parse_pause(await optional_json(request, limit=parts.limits.body))
         if await parts.queues.pause(queue, by=caller.name, reason=reason):
             await parts.audit.note(
                 tenant=None, by=caller.name, action="queue.pause", target=queue, reason=reason
@@ -32,7 +32,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
     async def resume_queue(queue: str, request: Request) -> Response:
         """Let a queue go on where it was, the urgent first."""
         caller = await _operator(request, parts)
-        reason = parse_resume(await _body(request, parts))
+        reason = parse_resume(await optional_json(request, limit=parts.limits.body))
         if await parts.queues.resume(queue):
             await parts.audit.note(
                 tenant=None, by=caller.name, action="queue.resume", target=queue, reason=reason
@@ -79,11 +79,3 @@ async def _operator(request: Request, parts: Parts) -> Caller:
     caller.demand_platform()
     caller.demand(Scope.OPERATE)
     return caller
-
-
-async def _body(request: Request, parts: Parts) -> object:
-    body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-    if not body:
-        return {}
-    check_json_headers(request.headers)
-    return parse_json(body)

@@ -6,7 +6,7 @@ from services.gateway.credentials import Scope
 from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.render import respond_json
-from services.gateway.requests.bodies import check_json_headers, parse_json, read_body
+from services.gateway.requests.bodies import read_json
 from services.gateway.requests.tokens import check_jobs_exist, parse_token_request
 
 
@@ -18,9 +18,7 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         """Mint a token that a page may watch, read and perhaps cancel with."""
         caller = await parts.gate.caller(request)
         caller.demand(Scope.READ)
-        check_json_headers(request.headers)
-        body = await read_body(request.stream(), request.headers, limit=parts.limits.body)
-        wanted = parse_token_request(parse_json(body))
+        wanted = parse_token_request(await read_json(request, limit=parts.limits.body))
         if wanted.cancel:
             caller.demand(Scope.SUBMIT, Scope.OPERATE)
         await check_jobs_exist(wanted.jobs, tenant=caller.tenant, store=parts.store)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
@@ -23,8 +25,7 @@ class SubmitVerdict(StrEnum):
     WITHHELD = "withheld"  # nothing against it, but against another of an atomic batch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
+class Submitted(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict and the job it is about: with ACCEPTED, REPUBLISH, REPLAYED and DUPLICATE.
 
     `owed`: the job of a DUPLICATE is not in the broker yet; whoever submitted it is about to

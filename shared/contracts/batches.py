@@ -1,13 +1,10 @@
 """Many jobs in one operation: what a bulk submit asks of the store."""
 
-from dataclasses import dataclass
-
 from shared.contracts.answers import Submitted
 from shared.contracts.operations import Operation, Submit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitMany(Operation[tuple[Submitted, ...]]):
+class SubmitMany(Operation[tuple[Submitted, ...]], frozen=True, kw_only=True):
     """Submit all of `jobs`, in order and in one go; the answers are in the same order.
 
     All are of the operation's tenant. Jobs of one batch meet each other as those of two requests
@@ -19,8 +16,7 @@ class SubmitMany(Operation[tuple[Submitted, ...]]):
     atomic: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmMany(Operation[int]):
+class ConfirmMany(Operation[int], frozen=True, kw_only=True):
     """The broker confirmed these (job, dispatch) pairs; returns how many entries were cleared."""
 
     dispatches: tuple[tuple[str, int], ...]

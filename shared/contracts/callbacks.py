@@ -21,8 +21,7 @@ class DueCallback:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueCallbacks(Operation[tuple[DueCallback, ...]]):
+class DueCallbacks(Operation[tuple[DueCallback, ...]], frozen=True, kw_only=True):
     """A batch of entries that are due, the oldest first; each comes again until it is cleared.
 
     At least once: every 15 s, whoever asks. A job is kept at least as long as its entries.
@@ -31,8 +30,7 @@ class DueCallbacks(Operation[tuple[DueCallback, ...]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClearCallback(Operation[bool]):
+class ClearCallback(Operation[bool], frozen=True, kw_only=True):
     """This end has been handed on; False: it was cleared already."""
 
     job: str

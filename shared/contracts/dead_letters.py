@@ -5,8 +5,10 @@ are ms by the store's clock. A dead letter is a failed job that waits for somebo
 by a redrive (a new life) or by a discard (it stays failed, for good).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord
@@ -58,8 +60,7 @@ class LetterAnswer:
     holder: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redrive(Operation[LetterAnswer]):
+class Redrive(Operation[LetterAnswer], frozen=True, kw_only=True):
     """Begin a new life: redrives + 1, dispatch + 1, the budgets anew, an outbox entry.
 
     `turn` is the operation's id. While the message is not confirmed, asking again, under any id,
@@ -70,8 +71,7 @@ class Redrive(Operation[LetterAnswer]):
     turn: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discard(Operation[LetterAnswer]):
+class Discard(Operation[LetterAnswer], frozen=True, kw_only=True):
     """Leave it failed for good: no dead letter any more; who and why stay on record.
 
     DONE again for a job that was discarded before.
@@ -82,8 +82,7 @@ class Discard(Operation[LetterAnswer]):
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeepUndecodable(Operation[bool]):
+class KeepUndecodable(Operation[bool], frozen=True, kw_only=True):
     """Keep a dead-lettered message that nobody can decode, for an operator; tenant `_platform`.
 
     `digest` (of the body, hex) is the operation's id. `body` may be cut short, `size` (bytes) is
@@ -107,8 +106,7 @@ class LetterPage:
     next: Place | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListDeadLetters(Operation[LetterPage]):
+class ListDeadLetters(Operation[LetterPage], frozen=True, kw_only=True):
     """Dead letters, newest first, after `before`. Looks at a bounded number in one go."""
 
     filter: LetterFilter
@@ -124,8 +122,7 @@ class LetterCount:
     next: Place | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountDeadLetters(Operation[LetterCount]):
+class CountDeadLetters(Operation[LetterCount], frozen=True, kw_only=True):
     """Count dead letters, newest first, after `before`. Looks at a bounded number in one go."""
 
     filter: LetterFilter
@@ -140,8 +137,7 @@ class Survey:
     running: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyDeadLetters(Operation[Survey]):
+class SurveyDeadLetters(Operation[Survey], frozen=True, kw_only=True):
     """For housekeeping. Undecodable messages are counted where they are kept: `_platform`."""
 
 
@@ -189,8 +185,7 @@ class Campaign:
     skipped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartCampaign(Operation[Campaign | None]):
+class StartCampaign(Operation[Campaign | None], frozen=True, kw_only=True):
     """Put a campaign on record; `campaign` (a UUIDv7) is the operation's id.
 
     `ids` () means by filter; then `matched` says how many matched. None: too many are running.
@@ -198,7 +193,7 @@ class StartCampaign(Operation[Campaign | None]):
 
     campaign: str
     action: Action
-    filter: LetterFilter = field(default_factory=LetterFilter)
+    filter: LetterFilter = msgspec.field(default_factory=LetterFilter)
     ids: tuple[str, ...] = ()
     matched: int = 0
     rate: float
@@ -219,8 +214,7 @@ class Advanced:
     wait: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdvanceCampaign(Operation[Advanced]):
+class AdvanceCampaign(Operation[Advanced], frozen=True, kw_only=True):
     """One turn: as many letters as the rate allows by now, `most` at most; cursor and all at once.
 
     `turn` is the operation's id: a repeat gives the messages again that are not confirmed yet.
@@ -231,8 +225,7 @@ class AdvanceCampaign(Operation[Advanced]):
     most: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadCampaign(Operation[Campaign | None]):
+class ReadCampaign(Operation[Campaign | None], frozen=True, kw_only=True):
     """One campaign."""
 
     campaign: str
@@ -246,16 +239,14 @@ class CampaignPage:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListCampaigns(Operation[CampaignPage]):
+class ListCampaigns(Operation[CampaignPage], frozen=True, kw_only=True):
     """Campaigns, newest first."""
 
     before: str | None
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AbortCampaign(Operation[Campaign | None]):
+class AbortCampaign(Operation[Campaign | None], frozen=True, kw_only=True):
     """Stop it where it stands, undoing nothing; one that is over stays as it is."""
 
     campaign: str

@@ -1,13 +1,10 @@
 """Operations on what an Idempotency-Key is bound to, for requests that come second or give up."""
 
-from dataclasses import dataclass
-
 from shared.contracts.answers import Submitted
 from shared.contracts.operations import IdempotencyKey, Operation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recall(Operation[Submitted | None]):
+class Recall(Operation[Submitted | None], frozen=True, kw_only=True):
     """What a key is bound to, asked by a request `job` that can write nothing; None: to nothing.
 
     So a repeat is answered with its job although today its body would be refused. A job that was
@@ -18,8 +15,7 @@ class Recall(Operation[Submitted | None]):
     key: IdempotencyKey
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmark(Operation[bool]):
+class Unmark(Operation[bool], frozen=True, kw_only=True):
     """The request `job` gave up before it could publish: the next with its key need not wait."""
 
     job: str

@@ -5,9 +5,10 @@ byte, so that no number and no empty list changes on its way. Times are millisec
 epoch, UTC, by the clock of the store.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+import msgspec
 
 from shared.contracts.lifecycle import FINAL_STATES, State
 
@@ -44,8 +45,7 @@ class OnConflict(StrEnum):
     REJECT = "reject"  # a refusal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the handler. `error` is the full error as JSON text, for operators."""
 
     number: int
@@ -56,16 +56,14 @@ class Attempt:
     worker: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """Since when (ms) and why a failed job waits for an operator."""
 
     since: int
     reason: DeadLetterReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discarded:
+class Discarded(msgspec.Struct, frozen=True, kw_only=True):
     """When (ms), by whom and why an operator gave a dead letter up for good."""
 
     at: int
@@ -73,8 +71,7 @@ class Discarded:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One job, whole. `dispatch`, `epoch`, `spent` and the counts are for the house only."""
 
     id: str
@@ -96,7 +93,7 @@ class JobRecord:
     public_error: str | None = None
     progress: str | None = None
     checkpoint: str | None = None
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = {}
     created_at: int
     run_at: int | None = None
     started_at: int | None = None

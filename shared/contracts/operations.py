@@ -5,8 +5,9 @@ an adapter's `do(operation)` carries it out. Operations may be repeated after a 
 operation again changes nothing more and gets the first answer. Times and durations are ms.
 """
 
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from shared.contracts.answers import (
     Archived,
@@ -35,8 +36,7 @@ A_co = TypeVar("A_co", covariant=True)
 PLATFORM_TENANT: Final = "_platform"  # nobody's: no tenant can have this name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation(Generic[A_co]):
+class Operation(msgspec.Struct, Generic[A_co], frozen=True, kw_only=True):
     """Something asked of the store, for one tenant; answered with an `A`."""
 
     tenant: str
@@ -45,16 +45,14 @@ class Operation(Generic[A_co]):
 # --- the gateway's: a job comes, is looked at, is called off
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdempotencyKey:
+class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
     """`hash` of tenant + route + key; `fingerprint` of the canonical body; both hex."""
 
     hash: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submit(Operation[Submitted]):
+class Submit(Operation[Submitted], frozen=True, kw_only=True):
     """Take the key, write the record, its first event and its outbox entry.
 
     `job` (a UUIDv7) is the operation's id. `delay` counts from the store's clock and excludes
@@ -85,16 +83,14 @@ class Submit(Operation[Submitted]):
     callback_url: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm(Operation[bool]):
+class Confirm(Operation[bool], frozen=True, kw_only=True):
     """The broker confirmed this dispatch: its outbox entry goes. False: it was gone already."""
 
     job: str
     dispatch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel(Operation[CancelAnswer]):
+class Cancel(Operation[CancelAnswer], frozen=True, kw_only=True):
     """Call a job off: at once when it does not run, by request when it does.
 
     `grace` is counted from the request. `only_unconfirmed`: leave it alone unless its first
@@ -107,15 +103,13 @@ class Cancel(Operation[CancelAnswer]):
     only_unconfirmed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read(Operation[JobRecord | None]):
+class Read(Operation[JobRecord | None], frozen=True, kw_only=True):
     """The whole record, or None."""
 
     job: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListJobs(Operation[JobPage]):
+class ListJobs(Operation[JobPage], frozen=True, kw_only=True):
     """Jobs, newest first, after `before` (None: from the newest). Looks at a bounded number."""
 
     before: JobPlace | None
@@ -126,8 +120,7 @@ class ListJobs(Operation[JobPage]):
 # --- the worker's: an attempt begins, lives, ends
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim(Operation[ClaimAnswer]):
+class Claim(Operation[ClaimAnswer], frozen=True, kw_only=True):
     """What to do with a delivered message (PROTOCOL, Claim).
 
     `token` is the operation's id and becomes the right of this attempt to write: 32 random hex
@@ -141,8 +134,7 @@ class Claim(Operation[ClaimAnswer]):
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat(Operation[Renewal]):
+class Heartbeat(Operation[Renewal], frozen=True, kw_only=True):
     """Renew the lease of a running attempt and hear whether it is to stop.
 
     A missing record is re-asserted from `message` where the MISSING rule allows it.
@@ -154,8 +146,7 @@ class Heartbeat(Operation[Renewal]):
     lease: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(Operation[bool]):
+class Progress(Operation[bool], frozen=True, kw_only=True):
     """Tell the watchers how far the attempt is; False: the token is not the record's (LOST).
 
     `progress` is the JSON text of `{current, total, percent, message}`; the script adds
@@ -168,8 +159,7 @@ class Progress(Operation[bool]):
     progress: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint(Operation[bool]):
+class Checkpoint(Operation[bool], frozen=True, kw_only=True):
     """Keep what the next attempt may resume from (JSON text); False: LOST."""
 
     job: str
@@ -177,8 +167,7 @@ class Checkpoint(Operation[bool]):
     data: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settle(Operation[Settled]):
+class Settle(Operation[Settled], frozen=True, kw_only=True):
     """The end of an attempt; demands its token, not a running lease.
 
     `progress` is the attempt's last, when it was not yet told (JSON text as in `Progress`).
@@ -189,15 +178,13 @@ class Settle(Operation[Settled]):
     progress: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeed(Settle):
+class Succeed(Settle, frozen=True, kw_only=True):
     """It returned `result` (JSON text)."""
 
     result: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong. `error`: JSON text for operators; `public`: the one watchers may see.
 
     Both are objects `{code, message, type, retryable}`, `error` may have a `traceback`.
@@ -208,8 +195,7 @@ class Fault:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry(Settle):
+class Retry(Settle, frozen=True, kw_only=True):
     """It failed and gets another attempt after `delay`: dispatch + 1, outbox.
 
     Becomes `cancelled` when a cancel was asked (`Settled.state` says so).
@@ -219,16 +205,14 @@ class Retry(Settle):
     delay: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail(Settle):
+class Fail(Settle, frozen=True, kw_only=True):
     """It failed for good: final, with a `dead_letter`. Then nack into the dead letters."""
 
     fault: Fault
     reason: DeadLetterReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop(Settle):
+class Stop(Settle, frozen=True, kw_only=True):
     """It stopped because a cancel was asked.
 
     `rung`: how it had to be stopped: `flag`, `exception`, `term` or `kill`.
@@ -237,8 +221,7 @@ class Stop(Settle):
     rung: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release(Settle):
+class Release(Settle, frozen=True, kw_only=True):
     """A deploy hands it back: same dispatch, nothing used. Then nack with requeue.
 
     `lost`: no deploy, its worker broke down; that counts like a lease that ran out, so that a job
@@ -248,8 +231,7 @@ class Release(Settle):
     lost: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Park(Operation[bool]):
+class Park(Operation[bool], frozen=True, kw_only=True):
     """No live worker knew this type for too long: fail it as `unknown_type`, if it waits.
 
     A record that the store forgot is rebuilt for it. True: the message belongs to the dead letters.
@@ -263,22 +245,19 @@ class Park(Operation[bool]):
 # --- housekeeping's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick(Operation[Ticked]):
+class Tick(Operation[Ticked], frozen=True, kw_only=True):
     """The sweeper's pulse, every second: notices a gap or a change of epoch."""
 
     lease: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep(Operation[Swept]):
+class Sweep(Operation[Swept], frozen=True, kw_only=True):
     """One batch: leases that ran out, jobs that are due, outbox entries to publish."""
 
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Archive(Operation[Archived]):
+class Archive(Operation[Archived], frozen=True, kw_only=True):
     """File a message from the dead-letter queue by (job, dispatch).
 
     `delivery_limit`: the broker gave it up, not a worker.
@@ -291,8 +270,7 @@ class Archive(Operation[Archived]):
 # --- the stream's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locate(Operation[Position | None]):
+class Locate(Operation[Position | None], frozen=True, kw_only=True):
     """Where a job stands, read at one instant, with its steps after `after_step` as frames."""
 
     job: str

@@ -38,8 +38,7 @@ class FoundOverdue:
     more: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindOverdue(Operation[FoundOverdue]):
+class FindOverdue(Operation[FoundOverdue], frozen=True, kw_only=True):
     """One batch of overdue jobs gets a new dispatch and an outbox entry.
 
     Overdue: it waits since more than `after` before `handed` of its queue; or, where the queue is
@@ -53,8 +52,7 @@ class FindOverdue(Operation[FoundOverdue]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect(Operation[bool]):
+class Expect(Operation[bool], frozen=True, kw_only=True):
     """A copy of this dispatch went round without a claim; it should be back after `delay`.
 
     False: the job does not wait for this dispatch.

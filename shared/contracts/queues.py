@@ -36,8 +36,7 @@ class QueueTally:
         self.oldest = max(ages, default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyQueues(Operation[Mapping[str, QueueTally]]):
+class SurveyQueues(Operation[Mapping[str, QueueTally]], frozen=True, kw_only=True):
     """Every queue that the tenant has used, by name.
 
     A job waits from the broker's confirm of its message to the claim of a worker.

@@ -13,8 +13,7 @@ class Deleted:
     more: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteEnded(Operation[Deleted]):
+class DeleteEnded(Operation[Deleted], frozen=True, kw_only=True):
     """One batch of jobs whose time is over: the `retention` of each, counted from its end.
 
     Never a dead letter; one that was discarded counts from then. One with an Idempotency-Key stays

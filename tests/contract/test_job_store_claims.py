@@ -1,7 +1,5 @@
 """Every row of PROTOCOL's claim table, on the fake and on Redis."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -242,7 +240,7 @@ def test_final_for_a_missing_record_that_was_not_forgotten(world: World) -> None
     job = say.submit(world)
     world.now += 1
     job = say.submit(world)
-    deleted = RunJob.of(replace(job, id=say.job_id(world.now)))
+    deleted = RunJob.of(msgspec.structs.replace(job, id=say.job_id(world.now)))
 
     assert say.claim(world, deleted).verdict is ClaimVerdict.FINAL
     assert world.do(ops.Read(tenant=TENANT, job=deleted.job)) is None

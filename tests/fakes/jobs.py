@@ -1,7 +1,8 @@
 """A job record and its message, as a claim finds them."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord

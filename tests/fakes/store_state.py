@@ -116,7 +116,7 @@ class Job:
                     worker=self.worker,
                 ),
             ]
-        names = set(JobRecord.__dataclass_fields__) - {"epoch", "attempts"}
+        names = set(JobRecord.__struct_fields__) - {"epoch", "attempts"}
         facts = {name: getattr(self, name) for name in names}
         return JobRecord(epoch=epoch, attempts=tuple(ended), **facts)
 

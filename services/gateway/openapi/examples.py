@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from services.gateway.audit.reading import entry_view
 from services.gateway.dead_letters.campaigns import Outlook

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 import uuid_utils
+from msgspec.structs import replace
 
 from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE, Acceptance
 from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering
@@ -75,7 +75,7 @@ def a_job(tenant: str = "dev", **fields: object) -> Submit:
         tenant=tenant, job=str(uuid_utils.uuid7()), type="demo.steps", type_version=1,
         queue="default", priority=5, payload="{}", max_attempts=1, labels={}, submitted_by="key:k",
     )  # fmt: skip
-    return replace(plain, **fields)  # type: ignore[arg-type]
+    return replace(plain, **fields)
 
 
 def a_key(name: str, body: str = "b") -> IdempotencyKey:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from services.gateway.render import Renderer
 from services.gateway.webhooks.events import LARGEST_EVENT, delivery, delivery_id, event
@@ -42,7 +43,7 @@ def test_the_id_of_a_delivery_is_a_uuid_of_the_time_of_the_end() -> None:
 @given(st.integers(1, 1_000), st.integers(1, 1_000), st.sampled_from(["acme", "acme2"]))
 def test_each_end_has_an_id_of_its_own_and_always_the_same(a: int, b: int, tenant: str) -> None:
     one = ended()
-    other = replace(one, step=b, job=replace(one.job, tenant=tenant))
+    other = replace(one, step=b, job=structs.replace(one.job, tenant=tenant))
     same = b == 3 and tenant == one.job.tenant
 
     assert (delivery_id(one) == delivery_id(other)) == same
@@ -58,7 +59,7 @@ def test_a_small_result_comes_along_and_a_large_one_is_left_to_be_fetched() -> N
 
 def told_with_result(result: str) -> dict[str, Any]:
     one = ended()
-    return event(replace(one, job=replace(one.job, result=result)), LINKS)
+    return event(replace(one, job=structs.replace(one.job, result=result)), LINKS)
 
 
 @given(
@@ -74,7 +75,7 @@ def test_an_event_is_always_small_enough_and_says_what_it_left_out(
     labels: dict[str, str], message: str, result: str
 ) -> None:
     error = json.dumps({"code": "boom", "message": message, "type": "E", "retryable": False})
-    job: JobRecord = replace(
+    job: JobRecord = structs.replace(
         ended().job, labels=labels, public_error=error, result=json.dumps(result)
     )
     found = event(replace(ended(), job=job), LINKS)
@@ -91,7 +92,7 @@ def test_the_worst_case_fits_too() -> None:
     labels = {f"{n:063}": "\U0001f600" * 256 for n in range(16)}
     error = json.dumps({"code": "c", "message": "\U0001f600" * 4_000})
     one = ended(labels=labels, public_error=error)
-    job = replace(one.job, result=json.dumps("\U0001f600" * 2_000, ensure_ascii=False))
+    job = structs.replace(one.job, result=json.dumps("\U0001f600" * 2_000, ensure_ascii=False))
     found = event(replace(one, job=job), LINKS)
 
     assert len(json.dumps(found, ensure_ascii=False).encode()) <= LARGEST_EVENT + 100

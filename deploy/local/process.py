@@ -14,6 +14,7 @@ from deploy.local.deadline import holds, wait_until
 from deploy.local.errors import HouseError
 
 DEATH_SECONDS = 10.0  # SIGKILL is at once; the rest is a machine with its disk full of work
+FREEZE_SECONDS = 10.0  # the same: a thread that waits for its disk stops when it has its answer
 PS_SECONDS = 5.0
 STATE, THREADS, STARTED = 0, 17, 19  # in /proc/<pid>/stat after the command name: proc(5) - 3
 
@@ -123,8 +124,15 @@ class Process:
         wait_until(lambda: not self.is_running, within=within, otherwise=gone)
 
     def freeze(self) -> None:
-        """Stop it in mid-step (SIGSTOP): sockets stay open, nothing answers."""
+        """Stop it in mid-step (SIGSTOP): sockets stay open, nothing answers.
+
+        Raises:
+            NotReadyError: some thread of it goes on after 10 s.
+        """
         self.signal(signal.SIGSTOP)
+        # kill(2) returns before that: it took 54 ms until the last thread stood, under load.
+        otherwise = f"{self.name} does not freeze"
+        wait_until(lambda: _stands_still(self.pid), within=FREEZE_SECONDS, otherwise=otherwise)
 
     def thaw(self) -> None:
         """Let a frozen process go on (SIGCONT)."""
@@ -164,8 +172,29 @@ def _is_reaped(child: int) -> bool:
     return bool(ended)
 
 
+def _stands_still(pid: int | None) -> bool:
+    """Tell whether no thread of it can do another step; of a process that is gone none can."""
+    if pid is None:
+        return True
+    if not Path("/proc/self/stat").exists():
+        return _asked_of_ps(pid, "state=").startswith("T")
+    states = (_state(thread) for thread in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return all(state in "TtZX" for state in states)
+
+
+def _state(stat: Path) -> str:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[STATE]
+    except OSError:
+        return "X"
+
+
 def _birth_from_ps(pid: int) -> str:
     """Do the same without /proc (macOS)."""
-    ps = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
+    return _asked_of_ps(pid, "lstart=")
+
+
+def _asked_of_ps(pid: int, column: str) -> str:
+    ps = ["/bin/ps", "-o", column, "-p", str(pid)]
     answer = subprocess.run(ps, capture_output=True, text=True, timeout=PS_SECONDS, check=False)
     return answer.stdout.strip()

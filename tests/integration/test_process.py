@@ -1,6 +1,7 @@
 """A process of ours is gone only when nothing of it is left."""
 
 import os
+import sys
 from pathlib import Path
 
 from deploy.local.process import Process, birth_mark
@@ -45,3 +46,32 @@ def test_a_frozen_process_still_hears_a_stop(tmp_path: Path) -> None:
     process.freeze()
 
     assert process.stop(within=5)
+
+
+SPINS = """
+import hashlib, threading
+def spin():
+    while True:
+        hashlib.sha256(bytes(1 << 20)).digest()
+for _ in range(4):
+    threading.Thread(target=spin).start()
+print("spins", flush=True)
+"""
+
+
+def test_nothing_of_a_frozen_process_goes_on(tmp_path: Path) -> None:
+    process = a_process(tmp_path)
+    pid = process.start([sys.executable, "-c", SPINS], env=os.environ)
+    eventually(lambda: "spins" in process.last_words())
+
+    for _ in range(5):
+        process.freeze()
+        assert threads_of(pid) == ["T"] * 5
+        process.thaw()
+
+    process.kill()
+
+
+def threads_of(pid: int) -> list[str]:
+    stats = Path(f"/proc/{pid}/task").glob("*/stat")
+    return [stat.read_text().rpartition(")")[2].split()[0] for stat in stats]

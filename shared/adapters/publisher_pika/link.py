@@ -69,29 +69,31 @@ class Link:
     def send(self, letters: Sequence[Letter], batch: Batch, *, first: int) -> None:
         """Hand messages to the connection in one write; `batch` hears the fate of each.
 
-        They are persistent and mandatory; the place of the first in `batch` is `first`.
+        They are persistent and mandatory; the place of the first in `batch` is `first`. Whatever
+        it raises, nothing was sent.
 
         Raises:
-            BrokerUnavailable: the channel is gone already; nothing was sent.
+            BrokerUnavailable: the channel is gone already.
         """
         connection, channel = self._connection, self._channel
         if connection is None or channel is None or self.lost.done():
             raise BrokerUnavailable
-        frames = []
-        for place, letter in enumerate(letters, first):
-            frames.append(
-                publish_frames(
-                    int(channel.channel_number),
-                    letter.exchange,
-                    letter.routing_key,
-                    letter.body,
-                    correlation_id=str(self.confirms.next_number),
-                    message_id=letter.job,
-                    frame_max=connection.frame_max,
-                )
+        frames = [
+            publish_frames(
+                int(channel.channel_number),
+                letter.exchange,
+                letter.routing_key,
+                letter.body,
+                correlation_id=str(number),
+                message_id=letter.job,
+                frame_max=connection.frame_max,
             )
-            self.confirms.sent(batch, place)
+            for number, letter in enumerate(letters, self.confirms.next_number)
+        ]
         connection.write(b"".join(frames))
+        # Last: a number for what was never sent would shift the broker's answers to all others.
+        for place in range(first, first + len(letters)):
+            self.confirms.sent(batch, place)
 
     async def close(self) -> None:
         """Say goodbye to the broker, and leave no socket open if it does not answer.

@@ -135,7 +135,7 @@ class PikaPublisher:
                 part = messages[done : done + places]
                 try:
                     self._linked().send(self._letters(part), batch, first=done)
-                except BrokerUnavailable:
+                except BaseException:  # else the places are gone for good
                     self._window.give(places)
                     raise
             except BrokerUnavailable as fault:

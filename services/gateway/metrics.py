@@ -1,6 +1,6 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -94,6 +94,7 @@ class Metrics:
             "waymark_http_unexpected_errors_total",
             "Requests answered with 500 because of a mistake of ours.",
         )
+        self._broken = self._faults()
         self._refusals = self._counter(
             "waymark_http_refusals_total",
             "Requests that were turned away at the gate.",
@@ -112,6 +113,13 @@ class Metrics:
         self, name: str, words: str, *labels: str, buckets: Sequence[float] = _FAST
     ) -> Histogram:
         return Histogram(name, words, labels, buckets=buckets, registry=self.registry)
+
+    def _faults(self) -> Counter:
+        return self._counter(
+            "waymark_gateway_faults_total",
+            "Exceptions that reached the outermost loop of what runs beside the requests: bugs.",
+            "where",
+        )
 
     def _be_born(self) -> None:
         for outcome in OUTCOMES:
@@ -136,6 +144,15 @@ class Metrics:
             registry=self.registry,
         )
         gauge.set_function(lambda: evicting() is not None)
+
+    def expect_works(self, names: Iterable[str]) -> None:
+        """Count from 0 what may break beside the requests."""
+        for name in names:
+            self._broken.labels(name)
+
+    def work_broke(self, name: str) -> None:
+        """Count a mistake of ours in what runs beside the requests."""
+        self._broken.labels(name).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""

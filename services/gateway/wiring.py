@@ -1,6 +1,5 @@
 """The one place where the gateway's parts are built."""
 
-import asyncio
 import os
 import socket
 import time
@@ -21,7 +20,7 @@ from services.gateway.dead_letters.metrics import LetterMetrics
 from services.gateway.gate import Gate
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.housekeeping.household import DUTIES, Household, Work
+from services.gateway.housekeeping.household import DUTIES, Household
 from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.keys.file import KeysFile
 from services.gateway.keys.office import KeyOffice
@@ -40,6 +39,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
+from services.gateway.works import Works
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.adapters.store_redis import (
@@ -58,7 +58,6 @@ from shared.stream.switchboard import Switchboard
 STORE_SECONDS: Final = 1.0
 CONFIRM_SECONDS: Final = 1.5
 DEPTHS_SECONDS: Final = 1.2
-STOP_SECONDS: Final = 3.0
 
 log = structlog.get_logger()
 
@@ -115,11 +114,12 @@ def build(settings: GatewaySettings) -> ASGIApp:
         letters=letters,
         queues=parts.queues,
     )
-    works = [catalogue.follow, pulse.follow, world.keeping.follow, audit.follow, ring.follow]
+    follows = [catalogue.follow, pulse.follow, world.keeping.follow, audit.follow, ring.follow]
+    works = Works([*follows, *household.works(duties)], metrics=metrics)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with _running(world, duties, [*works, *household.works(duties)]):
+        async with _running(world, duties, works):
             log.info("gateway_started", identity=identity)
             yield
         log.info("gateway_stopped")
@@ -236,9 +236,7 @@ def _turnstile(settings: GatewaySettings, world: _World) -> Turnstile:
 
 
 @asynccontextmanager
-async def _running(
-    world: _World, duties: Sequence[Duty], works: Sequence[Work]
-) -> AsyncIterator[None]:
+async def _running(world: _World, duties: Sequence[Duty], works: Works) -> AsyncIterator[None]:
     """Start everything; on the way out stop the work, give the duties away, hang up."""
     async with AsyncExitStack() as house:
         house.push_async_callback(world.store.close)
@@ -256,23 +254,10 @@ async def _running(
         house.push_async_callback(world.switchboard.close)
         for duty in duties:
             house.push_async_callback(duty.release)
-        tasks = [asyncio.create_task(work(), name=work.__qualname__) for work in works]
-        for task in tasks:
-            task.add_done_callback(_say_why)
-        house.push_async_callback(_stop, tasks)
+        works.start()
+        house.push_async_callback(works.stop)
         yield
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (fault := task.exception()) is not None:
-        log.critical("background_task_died", task=task.get_name(), exc_info=fault)
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=STOP_SECONDS)

@@ -25,7 +25,7 @@ class SubmitVerdict(StrEnum):
     WITHHELD = "withheld"  # nothing against it, but against another of an atomic batch
 
 
-class Submitted(msgspec.Struct, frozen=True, kw_only=True):
+class Submitted(msgspec.Struct, frozen=True):
     """The verdict and the job it is about: with ACCEPTED, REPUBLISH, REPLAYED and DUPLICATE.
 
     `owed`: the job of a DUPLICATE is not in the broker yet; whoever submitted it is about to

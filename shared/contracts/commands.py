@@ -16,8 +16,11 @@ SCHEMA: Final = 1  # of `options`; a reader accepts its own and one more or less
 _READABLE: Final = range(SCHEMA - 1, SCHEMA + 2)
 
 
-class RunJobOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the worker must know beside the payload. Times in ms since the epoch (Redis TIME)."""
+class RunJobOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the worker must know beside the payload. Times in ms since the epoch (Redis TIME).
+
+    What is as usual is left out of the message.
+    """
 
     schema: int
     tenant: str
@@ -60,7 +63,7 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(_Envelope)
 
 
-class RunJob(msgspec.Struct, frozen=True, kw_only=True):
+class RunJob(msgspec.Struct, frozen=True):
     """The intent to run one dispatch of one job. `payload` is JSON text."""
 
     job: str
@@ -71,44 +74,40 @@ class RunJob(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, record: JobRecord) -> "RunJob":
         """Build the message for the current dispatch of `record`."""
-        return cls(
-            job=record.id,
-            type=record.type,
-            payload=record.payload,
-            options=RunJobOptions(
-                schema=SCHEMA,
-                tenant=record.tenant,
-                dispatch=record.dispatch,
-                queue=record.queue,
-                priority=record.priority,
-                type_version=record.type_version,
-                recorded_at=record.created_at,
-                max_attempts=record.max_attempts,
-                attempts=record.spent,
-                crashes=record.crashes,
-                run_at=record.run_at,
-                expires_at=record.expires_at,
-                labels=record.labels,
-                submitted_by=record.submitted_by,
-                key_hash=record.key_hash,
-                traceparent=record.traceparent,
-                retention=record.retention,
-                unique_key=record.unique_key,
-                callback_url=record.callback_url,
-            ),
+        options = RunJobOptions(  # by place: see JobRecord
+            SCHEMA,
+            record.tenant,
+            record.dispatch,
+            record.queue,
+            record.priority,
+            record.type_version,
+            record.created_at,
+            record.max_attempts,
+            record.spent,
+            record.crashes,
+            record.run_at,
+            record.expires_at,
+            record.labels,
+            record.submitted_by,
+            record.key_hash,
+            record.traceparent,
+            record.retention,
+            record.unique_key,
+            record.callback_url,
         )
+        return cls(record.id, record.type, record.payload, options)
 
     def encode(self, *, queue_name: str, timestamp_ms: int) -> bytes:
         """Return the body for the AMQP queue `queue_name`."""
         return _encoder.encode(
             _Envelope(
-                queue_name=queue_name,
-                actor_name=self.type,
-                args=[],
-                kwargs=_Kwargs(payload=msgspec.Raw(self.payload.encode())),
-                options=self.options,
-                message_id=self.job,
-                message_timestamp=timestamp_ms,
+                queue_name,
+                self.type,
+                [],
+                _Kwargs(msgspec.Raw(self.payload.encode())),
+                self.options,
+                self.job,
+                timestamp_ms,
             )
         )
 

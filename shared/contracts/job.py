@@ -71,8 +71,11 @@ class Discarded(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One job, whole. `dispatch`, `epoch`, `spent` and the counts are for the house only."""
+class JobRecord(msgspec.Struct, frozen=True):
+    """One job, whole. `dispatch`, `epoch`, `spent` and the counts are for the house only.
+
+    Made by name, but where many are made at once: by place that costs a quarter.
+    """
 
     id: str
     tenant: str
@@ -88,13 +91,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     max_attempts: int
     payload: str
+    created_at: int
     result: str | None = None
     error: str | None = None
     public_error: str | None = None
     progress: str | None = None
     checkpoint: str | None = None
     labels: dict[str, str] = {}
-    created_at: int
     run_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None

@@ -5,6 +5,7 @@ the processor did for a publish. What we send is always of the same shape, so mo
 """
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 _METHOD, _HEADER, _BODY, _END = 1, 2, 3, 0xCE
@@ -14,14 +15,16 @@ _PERSISTENT: Final = 2
 # Which properties follow, in this order: content-type, delivery-mode, correlation-id, message-id.
 _FLAGS: Final = 1 << 15 | 1 << 12 | 1 << 10 | 1 << 7
 _CONTENT_TYPE: Final = b"application/json"
-_frame_head: Final = struct.Struct(">BHL").pack
 _method_head: Final = struct.Struct(">BHLHHH").pack
 _content_head: Final = struct.Struct(">BHLHHQH").pack
+_body_head: Final = struct.Struct(">BBHL").pack  # after the end of the frame before it
 _METHOD_HEAD_BYTES: Final = 6  # of its payload: class, method, a reserved short
 _CONTENT_HEAD_BYTES: Final = 14  # class, weight, size, flags
 _PROPERTIES_START: Final = bytes([len(_CONTENT_TYPE)]) + _CONTENT_TYPE + bytes([_PERSISTENT])
+_CONTENT_START_BYTES: Final = _CONTENT_HEAD_BYTES + len(_PROPERTIES_START) + 2  # and two lengths
 _TAIL: Final = bytes([_END])
 _MANDATORY_END: Final = bytes([_MANDATORY, _END])
+_WAYS_KNOWN: Final = 1024  # a few queues; each delay has a routing key of its own
 
 
 def publish_frames(
@@ -30,40 +33,48 @@ def publish_frames(
     routing_key: str,
     body: bytes,
     *,
-    correlation_id: str,
+    number: int,
     message_id: str,
     frame_max: int,
 ) -> bytes:
     """Return the frames of one persistent, mandatory JSON message.
 
-    `frame_max` is what the connection agreed on, in bytes. Names are ASCII of at most 255
-    characters, as every queue, exchange and job id of the house is.
+    `number` becomes its correlation id. `frame_max` is what the connection agreed on, in bytes.
+    Names are ASCII of at most 255 characters, as every queue, exchange and job id of the house is.
     """
-    where = _short(exchange) + _short(routing_key)
-    properties = _PROPERTIES_START + _short(correlation_id) + _short(message_id)
-    method_size = _METHOD_HEAD_BYTES + len(where) + 1
-    content_size = _CONTENT_HEAD_BYTES + len(properties)
-    return b"".join(
-        (
-            _method_head(_METHOD, channel, method_size, _BASIC, _PUBLISH, 0),
-            where,
-            _MANDATORY_END,
-            _content_head(_HEADER, channel, content_size, _BASIC, 0, len(body), _FLAGS),
-            properties,
-            _TAIL,
-            *_body_frames(channel, body, frame_max - 8),
-        )
+    correlation_id, job = b"%d" % number, message_id.encode("ascii")
+    sizes = len(correlation_id), len(job)
+    size, most = len(body), frame_max - 8
+    head = _content_head(
+        _HEADER, channel, _CONTENT_START_BYTES + sum(sizes), _BASIC, 0, size, _FLAGS
+    )
+    return b"%b%b%b%c%b%c%b%b" % (
+        _method_frame(channel, exchange, routing_key),
+        head,
+        _PROPERTIES_START,
+        sizes[0],
+        correlation_id,
+        sizes[1],
+        job,
+        b"%b%b\xce" % (_body_head(_END, _BODY, channel, size), body)
+        if 0 < size <= most
+        else _body_frames(channel, body, most),
     )
 
 
-def _body_frames(channel: int, body: bytes, most: int) -> list[bytes]:
-    if len(body) <= most:
-        return [_frame_head(_BODY, channel, len(body)), body, _TAIL] if body else []
+@lru_cache(maxsize=_WAYS_KNOWN)
+def _method_frame(channel: int, exchange: str, routing_key: str) -> bytes:
+    where = _short(exchange) + _short(routing_key)
+    size = _METHOD_HEAD_BYTES + len(where) + 1
+    return _method_head(_METHOD, channel, size, _BASIC, _PUBLISH, 0) + where + _MANDATORY_END
+
+
+def _body_frames(channel: int, body: bytes, most: int) -> bytes:
     parts: list[bytes] = []
     for start in range(0, len(body), most):
         part = body[start : start + most]
-        parts += (_frame_head(_BODY, channel, len(part)), part, _TAIL)
-    return parts
+        parts += (_body_head(_END, _BODY, channel, len(part)), part)
+    return b"".join((*parts, _TAIL))
 
 
 def _short(text: str) -> bytes:

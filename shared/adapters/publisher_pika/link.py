@@ -5,9 +5,9 @@ All of it runs on the event loop that opened it.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
@@ -27,8 +27,7 @@ _PRECONDITION_FAILED: Final = 406
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(msgspec.Struct, frozen=True):
     """One message and where it goes."""
 
     exchange: str
@@ -78,15 +77,16 @@ class Link:
         connection, channel = self._connection, self._channel
         if connection is None or channel is None or self.lost.done():
             raise BrokerUnavailable
+        on, frame_max = int(channel.channel_number), connection.frame_max
         frames = [
             publish_frames(
-                int(channel.channel_number),
+                on,
                 letter.exchange,
                 letter.routing_key,
                 letter.body,
-                correlation_id=str(number),
+                number=number,
                 message_id=letter.job,
-                frame_max=connection.frame_max,
+                frame_max=frame_max,
             )
             for number, letter in enumerate(letters, self.confirms.next_number)
         ]

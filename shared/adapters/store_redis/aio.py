@@ -1,16 +1,16 @@
 """The store for callers on an event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from shared.adapters.store_redis import keys, outage
+from shared.adapters.store_redis import outage
 from shared.adapters.store_redis.decode import decode
-from shared.adapters.store_redis.encode import Call, encode
 from shared.adapters.store_redis.keeping import Keeping, look
 from shared.adapters.store_redis.line import Line
+from shared.adapters.store_redis.packing import Packer
 from shared.adapters.store_redis.scripts import Script, render_all
 from shared.contracts.operations import Operation
 from shared.runtime.pacing import full_jitter, pause
@@ -29,13 +29,14 @@ class AsyncRedisStore:
         scripts: Mapping[str, Script] | None = None,
     ) -> None:
         """Remember where Redis is; an operation takes at most `deadline` seconds."""
-        self._scripts = scripts or render_all()
         self._asker = Asker(redis_url, deadline)
+        self._packer = Packer(scripts or render_all())
 
     async def do(self, operation: Operation[A]) -> A:
         """Carry out one operation; see `ports.JobStore.do`."""
-        call = encode(operation)
-        answer: A = decode(operation, await self._asker.persist(lambda: self._call(call)))
+        asked = self._packer.pack(operation)
+        reply = await self._asker.persist(lambda: self._call(operation, asked))
+        answer: A = decode(operation, reply)
         return answer
 
     async def ping(self) -> None:
@@ -54,14 +55,11 @@ class AsyncRedisStore:
         """Close the connection."""
         self._asker.close()
 
-    async def _call(self, call: Call) -> Any:  # noqa: ANN401 - replies have no type
-        script = self._scripts[call.script]
-        arguments = (len(call.keys), *call.keys, *call.args)
-        before = [("SADD", keys.TENANTS, keys.tenant_of(call.keys[0]))] if call.enrols else []
+    async def _call(self, operation: Operation[Any], asked: Sequence[bytes]) -> Any:  # noqa: ANN401
         try:
-            return await self._asker.line.ask(*before, ("EVALSHA", script.sha, *arguments))
+            return await self._asker.line.ask(*asked)
         except NoScriptError:
-            return await self._asker.line.ask(*before, ("EVAL", script.text, *arguments))
+            return await self._asker.line.ask(*self._packer.pack_with_text(operation))
 
 
 class Asker:

@@ -87,16 +87,24 @@ def _about_message(script: str, operation: Any, *args: Argument) -> Call:  # noq
 def _submit(op: ops.Submit) -> Call:
     own = keys.of_job(op.tenant, op.job)
     bound = (keys.idempotency(op.tenant, op.key.hash),) if op.key else ()
-    return Call("submit", own + bound, (*_head(op, op.job), *_described(op)), enrols=True)
+    return Call("submit", own + bound, (*_head(op, op.job), *described(op)), enrols=True)
 
 
 def _submit_many(op: batches.SubmitMany) -> Call:
-    described = [part for one in op.jobs for part in (one.job, *_described(one))]
-    args = (int(op.atomic), len(op.jobs), *described)
-    return replace(_about_tenant("submit_many", op, *args), enrols=True)
+    head = head_of_many(op)
+    told = (part for one in op.jobs for part in (one.job, *described(one)))
+    return replace(head, args=(*head.args, *told))
 
 
-def _described(op: ops.Submit) -> tuple[Argument, ...]:
+def head_of_many(op: batches.SubmitMany) -> Call:
+    """Return the call without what it says of each job."""
+    return replace(
+        _about_tenant("submit_many", op, int(op.atomic), len(op.jobs)),
+        enrols=True,
+    )
+
+
+def described(op: ops.Submit) -> tuple[Argument, ...]:
     """Return what a submit says of its job: 4-26 of submit.lua."""
     return (
         op.type,

@@ -24,8 +24,10 @@ class Line:
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
-    async def ask(self, *commands: tuple[Any, ...]) -> Any:  # noqa: ANN401 - replies have no type
+    async def ask(self, *commands: tuple[Any, ...] | bytes) -> Any:  # noqa: ANN401
         """Send the commands at once and return the reply to the last one.
+
+        A command is its name and arguments, or these packed.
 
         The caller keeps the time, and calls `doubt` when it has run out.
 
@@ -127,7 +129,10 @@ class _Wire(asyncio.Protocol):
             raise exceptions.ConnectionError("too many wait for it")
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing += [hiredis.pack_command(command) for command in commands]
+        self._outgoing += [
+            command if isinstance(command, bytes) else hiredis.pack_command(command)
+            for command in commands
+        ]
         last: asyncio.Future[Any] = self._loop.create_future()
         self._waiting.extend([None] * (len(commands) - 1))
         self._waiting.append(last)

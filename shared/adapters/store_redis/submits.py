@@ -10,25 +10,26 @@ from shared.contracts.answers import Submitted, SubmitVerdict
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
 
+ACCEPTED: Final = SubmitVerdict.ACCEPTED
+_STATES: Final = {state.encode(): state for state in State}
+
 
 def _submitted(op: ops.Submit, reply: list[Any]) -> Submitted:
     if reply[0] == b"written":
         _, now, epoch, state = reply
-        job = _as_written(op, now, text(epoch), State(text(state)))
-        return Submitted(verdict=SubmitVerdict.ACCEPTED, job=job)
+        return Submitted(ACCEPTED, _as_written(op, now, text(epoch), _STATES[state]))
     return _known(op, reply)
 
 
 def _submitted_many(op: batches.SubmitMany, reply: list[Any]) -> tuple[Submitted, ...]:
-    now, epoch, answers = reply
+    now, epoch, answers = reply[0], text(reply[1]), reply[2]
     return tuple(
-        _known(one, answer)
-        if isinstance(answer, list)
-        else Submitted(
-            verdict=SubmitVerdict.ACCEPTED,
-            job=_as_written(one, now, text(epoch), State(text(answer))),
-        )
-        for one, answer in zip(op.jobs, answers, strict=True)
+        [
+            _known(one, answer)
+            if isinstance(answer, list)
+            else Submitted(ACCEPTED, _as_written(one, now, epoch, _STATES[answer]))
+            for one, answer in zip(op.jobs, answers, strict=True)
+        ]
     )
 
 
@@ -47,23 +48,23 @@ def _known(op: ops.Submit | idempotency.Recall, reply: list[Any]) -> Submitted:
 
 def _as_written(op: ops.Submit, now: int, epoch: str, state: State) -> JobRecord:
     """Return the record of a submit that wrote a new one: the script need not send it back."""
-    return JobRecord(
-        id=op.job,
-        tenant=op.tenant,
-        type=op.type,
-        type_version=op.type_version,
-        queue=op.queue,
-        priority=op.priority,
-        state=state,
-        revision=1,
-        step=1,
-        dispatch=1,
-        epoch=epoch,
-        attempt=0,
-        max_attempts=op.max_attempts,
-        payload=op.payload,
+    return JobRecord(  # by place: see JobRecord
+        op.job,
+        op.tenant,
+        op.type,
+        op.type_version,
+        op.queue,
+        op.priority,
+        state,
+        1,  # revision
+        1,  # step
+        1,  # dispatch
+        epoch,
+        0,  # attempt
+        op.max_attempts,
+        op.payload,
+        now,
         labels=op.labels,
-        created_at=now,
         run_at=op.run_at if op.delay is None else now + op.delay,
         expires_at=op.expires_at,
         submitted_by=op.submitted_by,

@@ -29,9 +29,7 @@ def pika_s(exchange: str, key: str, body: bytes, *, number: str, job: str, frame
 def test_they_are_the_same_as_pika_s(
     exchange: str, key: str, body: bytes, number: int, job: str
 ) -> None:
-    ours = publish_frames(
-        3, exchange, key, body, correlation_id=str(number), message_id=job, frame_max=64
-    )
+    ours = publish_frames(3, exchange, key, body, number=number, message_id=job, frame_max=64)
 
     assert ours == pika_s(exchange, key, body, number=str(number), job=job, frame_max=64)
 
@@ -40,11 +38,11 @@ def test_they_are_the_same_as_pika_s(
 def test_a_body_is_cut_where_the_connection_wants_it(size: int) -> None:
     body = bytes(size)
 
-    ours = publish_frames(3, "", "q", body, correlation_id="1", message_id="j", frame_max=4096)
+    ours = publish_frames(3, "", "q", body, number=1, message_id="j", frame_max=4096)
 
     assert ours == pika_s("", "q", body, number="1", job="j", frame_max=4096)
 
 
 def test_a_name_that_is_no_ascii_is_not_sent() -> None:
     with pytest.raises(UnicodeEncodeError):
-        publish_frames(3, "", "é", b"", correlation_id="1", message_id="j", frame_max=4096)
+        publish_frames(3, "", "é", b"", number=1, message_id="j", frame_max=4096)

@@ -25,7 +25,13 @@ KEEPING_MUTANTS = [
         "",
         seed=2,
     ),
-    Mutant("a new job has no unique_key", "message", "    hold_unique(unique_key)\n", "", seed=1),
+    Mutant(
+        "a new job has no unique_key",
+        "message",
+        "if unique_key then hold_unique(unique_key) end",
+        "",
+        seed=1,
+    ),
     Mutant(
         "a redriven job has no unique_key",
         "redriving",
@@ -93,7 +99,7 @@ KEEPING_MUTANTS = [
     Mutant(
         "the list by state is of the past",
         "move",
-        "redis.call('ZADD', STATES, RANKS[to] * RANK_SPAN + job.created_at, id)",
-        "redis.call('ZADD', STATES, 'NX', RANKS[to] * RANK_SPAN + job.created_at, id)",
+        "enlist(STATES, text(RANKS[to] * RANK_SPAN + job.created_at), id)",
+        "redis.call('ZADD', STATES, 'NX', text(RANKS[to] * RANK_SPAN + job.created_at), id)",
     ),
 ]

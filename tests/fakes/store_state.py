@@ -199,6 +199,7 @@ class Tenant:
             callback_url=options.callback_url,
             dispatch=options.dispatch,
             spent=options.attempts,
+            dispatched_at=options.recorded_at,
             spent_all=options.attempts,
             crashes=options.crashes,
         )

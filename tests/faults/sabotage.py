@@ -127,7 +127,7 @@ NO_FENCE = (
 NO_OUTBOX = (
     Patch(
         "shared/adapters/store_redis/lua/move.lua",
-        "  redis.call('ZADD', OUTBOX, at, id)\n",
+        "  enlist(OUTBOX, text(at), id)\n",
         "",
     ),
 )

@@ -122,7 +122,7 @@ def _located(_: ops.Locate, reply: list[Any] | None) -> answers.Position | None:
         revision=int(revision),
         step=int(step),
         state=State(text(state)),
-        attempt=int(attempt),
+        attempt=int(attempt or 0),
         progress=text(progress) if progress else None,
         result=text(result) if result else None,
         error=text(error) if error else None,

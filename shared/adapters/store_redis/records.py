@@ -22,14 +22,10 @@ _NUMBERS = (
     "revision",
     "step",
     "dispatch",
-    "attempt",
     "max_attempts",
     "created_at",
-    "redrives",
-    "spent",
-    "crashes",
-    "losses",
 )
+_COUNTS = ("attempt", "redrives", "spent", "crashes", "losses")  # 0 where nothing is said
 _MAYBE_NUMBERS = (
     "run_at",
     "started_at",
@@ -81,6 +77,8 @@ def record(
         name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)
     }
     fields: dict[str, Any] = {name: int(found[name]) for name in _NUMBERS}
+    for name in _COUNTS:
+        fields[name] = int(found.get(name, 0))
     for name in _MAYBE_NUMBERS:
         fields[name] = int(found[name]) if found.get(name) else None
     for name in _WORDS:
@@ -92,7 +90,7 @@ def record(
         tenant=tenant,
         epoch=epoch,
         state=State(found["state"]),
-        labels=_labels.decode(found["labels"]),
+        labels=_labels.decode(found["labels"]) if "labels" in found else {},
         retention=int(found.get("retention") or DEFAULT_RETENTION),
         dead_letter=_dead_letter(found),
         discarded=_discarded(found),

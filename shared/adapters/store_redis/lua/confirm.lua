@@ -1,3 +1,3 @@
 -- uses: confirming
--- ARGV: 4 dispatch
-return confirm(ARGV[4])
+-- ARGV: 3 job  4 dispatch
+return confirm(3)

@@ -1,8 +1,3 @@
 -- uses: confirming
 -- ARGV: 4… job, dispatch
-local cleared = 0
-for i = 4, #ARGV, 2 do
-  turn_to(ARGV[i])
-  cleared = cleared + confirm(ARGV[i + 1])
-end
-return cleared
+return in_one_go(function() return confirm(4) end)

@@ -20,7 +20,7 @@ local function delete(created_at, kind, queue, labels, key_hashes)
   redis.call('ZREM', STATES, id)
   redis.call('ZREM', OF_TYPE .. kind, id)
   redis.call('ZREM', OF_QUEUE .. queue, id)
-  for name, value in pairs(labels == '{}' and {} or cjson.decode(labels)) do
+  for name, value in pairs(given(labels) and cjson.decode(labels) or {}) do
     redis.call('ZREM', OF_LABEL .. name .. '=' .. value, id)
   end
   for key_hash in string.gmatch(key_hashes, '%S+') do unbind(key_hash) end

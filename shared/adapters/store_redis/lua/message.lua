@@ -11,35 +11,45 @@ end
 
 local message = read_message()
 
+-- ARGV: 4-22, as a record calls them; what it does not say is absent, or this.
+local FIELDS = { 'type', 'type_version', 'queue', 'priority', 'payload', 'max_attempts', 'labels',
+  'submitted_by', 'run_at', 'expires_at', 'traceparent', 'key_hash', 'created_at', 'dispatch',
+  'spent', 'crashes', 'retention', 'unique_key', 'callback_url' }
+local UNSAID = { labels = '{}', spent = '0', crashes = '0' }
+
+local function describe()
+  local from = AT + 3
+  for place = 1, #FIELDS do
+    local name, value = FIELDS[place], ARGV[from + place]
+    if value ~= '' and value ~= UNSAID[name] then
+      writes[written + 1], writes[written + 2] = name, value
+      written = written + 2
+    end
+  end
+end
+
 -- Index a new job and get everything but its state ready to be written; the caller moves it into
 -- its first one.
 local function create()
-  local at, unique_key = message.created_at, given(ARGV[AT + 21])
-  redis.call('ZADD', JOBS, at, id)
-  redis.call('ZADD', OF_TYPE .. ARGV[AT + 4], at, id)
-  redis.call('ZADD', OF_QUEUE .. ARGV[AT + 6], at, id)
-  if ARGV[AT + 10] ~= '{}' then
-    for name, value in pairs(cjson.decode(ARGV[AT + 10])) do
-      redis.call('ZADD', OF_LABEL .. name .. '=' .. value, at, id)
-    end
-  end
-  writes = { 'type', ARGV[AT + 4], 'type_version', ARGV[AT + 5], 'queue', ARGV[AT + 6],
-    'priority', ARGV[AT + 7], 'payload', ARGV[AT + 8], 'max_attempts', ARGV[AT + 9],
-    'labels', ARGV[AT + 10], 'submitted_by', ARGV[AT + 11], 'run_at', message.run_at or '',
-    'expires_at', ARGV[AT + 13], 'traceparent', ARGV[AT + 14], 'key_hash', ARGV[AT + 15],
-    'created_at', at, 'dispatch', message.dispatch, 'spent', message.spent,
-    'crashes', message.crashes, 'attempt', 0, 'spent_all', message.spent, 'losses', 0,
-    'number', 0, 'redrives', 0, 'made_in', epoch, 'retention', ARGV[AT + 20] }
-  job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0,
+  local queue, labels, unique_key = ARGV[AT + 6], ARGV[AT + 10], given(ARGV[AT + 21])
+  local at, created_at = message.created_at, given(ARGV[AT + 16]) or NOW
+  job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0, handed = 0,
     max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
     crashes = message.crashes, losses = 0, run_at = message.run_at,
-    expires_at = message.expires_at, made_in = epoch, queue = ARGV[AT + 6],
-    priority = tonumber(ARGV[AT + 7]), created_at = at }
-  if unique_key then
-    put('unique_key', unique_key)
-    hold_unique(unique_key)
+    expires_at = message.expires_at, queue = queue, priority = tonumber(ARGV[AT + 7]),
+    created_at = at, dispatched_at = at }
+  written = 0
+  describe()
+  put('made_in', epoch)
+  if message.spent > 0 then put('spent_all', message.spent) end
+  if created_at == NOW then put('created_at', at, NOW) end
+  if unique_key then hold_unique(unique_key) end
+  enlist(JOBS, created_at, id)
+  enlist(OF_TYPE .. ARGV[AT + 4], created_at, id)
+  enlist(OF_QUEUE .. queue, created_at, id)
+  for name, value in pairs(labels == '{}' and {} or cjson.decode(labels)) do
+    enlist(OF_LABEL .. name .. '=' .. value, created_at, id)
   end
-  if given(ARGV[AT + 22]) then put('callback_url', ARGV[AT + 22]) end
 end
 
 -- The same for one that the store has had, and something of it may be left.

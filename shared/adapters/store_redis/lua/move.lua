@@ -6,10 +6,11 @@ local USUAL_RETENTION, KEY_LIFE = 7 * 86400000, 86400000
 local MOST_STEPS = 1000 -- of a job: whoever follows it is sent all of them
 
 local job = {}
-local writes = {}
+local writes, written = {}, 0
 
+-- What a record does not say is 0, or absent; its message was made necessary when it was created.
 local function load()
-  writes = {}
+  written = 0
   local v = redis.call('HMGET', JOB, 'state', 'token', 'worker', 'made_in', 'settled_token',
     'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
     'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
@@ -19,27 +20,32 @@ local function load()
     job = {}
     return
   end
-  job = { state = v[1], token = v[2], worker = v[3], made_in = v[4], settled_token = v[5],
+  local created_at = tonumber(v[32])
+  job = { state = v[1], token = given(v[2]), worker = v[3], made_in = v[4], settled_token = v[5],
     settled = v[6], verdict_token = v[7], verdict = v[8], dead_reason = given(v[9]),
     public_error = given(v[10]), revision = tonumber(v[11]), step = tonumber(v[12]),
-    dispatch = tonumber(v[13]), attempt = tonumber(v[14]), max_attempts = tonumber(v[15]),
-    spent = tonumber(v[16]), spent_all = tonumber(v[17]), crashes = tonumber(v[18]),
-    losses = tonumber(v[19]), handed = tonumber(v[20]), number = tonumber(v[21]),
+    dispatch = tonumber(v[13]), attempt = tonumber(v[14]) or 0, max_attempts = tonumber(v[15]),
+    spent = tonumber(v[16]) or 0, spent_all = tonumber(v[17]) or 0,
+    crashes = tonumber(v[18]) or 0, losses = tonumber(v[19]) or 0,
+    handed = tonumber(v[20]) or 0, number = tonumber(v[21]) or 0,
     run_at = tonumber(v[22]), retry_at = tonumber(v[23]), expires_at = tonumber(v[24]),
     started_at = tonumber(v[25]), attempt_at = tonumber(v[26]),
     cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]), queue = v[29],
-    priority = tonumber(v[30]), dispatched_at = tonumber(v[31]), created_at = tonumber(v[32]) }
+    priority = tonumber(v[30]), dispatched_at = tonumber(v[31]) or created_at,
+    created_at = created_at }
 end
 
-local function put(name, value)
+-- `text`: how it is written, where that is at hand.
+local function put(name, value, text)
   job[name] = value
-  writes[#writes + 1] = name
-  writes[#writes + 1] = value == nil and '' or value
+  writes[written + 1] = name
+  writes[written + 2] = text or value == nil and '' or value
+  written = written + 2
 end
 
 local function save()
-  if #writes > 0 then redis.call('HSET', JOB, unpack(writes)) end
-  writes = {}
+  if written > 0 then redis.call('HSET', JOB, unpack(writes, 1, written)) end
+  written = 0
 end
 
 local function is_final()
@@ -47,12 +53,13 @@ local function is_final()
 end
 
 local function in_outbox()
+  flush()
   return redis.call('ZSCORE', OUTBOX, id) ~= false
 end
 
 -- The current message is in hand. It was enqueued when it was made necessary, or due, or later.
 local function note_handed()
-  local at, due = job.dispatched_at or 0, job.retry_at or job.run_at or 0
+  local at, due = job.dispatched_at, job.retry_at or job.run_at or 0
   if due <= now then at = math.max(at, due) end
   local name = amqp_queue(job.queue, job.priority)
   if at > tonumber(redis.call('HGET', HANDED, name) or 0) then
@@ -72,10 +79,10 @@ end
 
 -- The message of the current dispatch must exist: somebody publishes it before `at`, or we do.
 local function need_message(at)
-  put('handed', 0)
-  put('dispatched_at', now)
+  if job.handed > 0 then put('handed', 0) end
+  if job.state then put('dispatched_at', now, NOW) end
   leave_waiting()
-  redis.call('ZADD', OUTBOX, at, id)
+  enlist(OUTBOX, text(at), id)
 end
 
 local function new_dispatch(at)
@@ -134,25 +141,26 @@ local function move(event, result)
   count(job.state, -1)
   count(to, 1)
   put('state', to)
-  put('step', job.step + 1)
-  put('revision', job.revision + 1)
+  local step, revision = text(job.step + 1), text(job.revision + 1)
+  put('step', job.step + 1, step)
+  put('revision', job.revision + 1, revision)
   if RANKS[to] >= FIRST_FINAL then
-    put('finished_at', now)
-    put('retry_at', nil)
+    put('finished_at', now, NOW)
+    if job.retry_at then put('retry_at', nil) end
     conclude()
   end
-  if to ~= 'running' then put('token', nil) end
+  if job.token and to ~= 'running' then put('token', nil) end
   save()
-  redis.call('ZADD', STATES, RANKS[to] * RANK_SPAN + job.created_at, id)
-  local seq = redis.call('HINCRBY', META, 'seq', 1)
-  local frame = frame_head('transition', seq, job.revision, job.step) .. ',"state":"' .. to
-    .. '","at":"' .. rfc3339(now) .. '","attempt":' .. job.attempt
-  if job.public_error and (to == 'retrying' or to == 'failed') then
-    frame = frame .. ',"error":' .. job.public_error
-  end
-  redis.call('XADD', STEPS, job.step .. '-0', 'state', to, 'at', now, 'frame', frame .. '}')
-  if result then frame = frame .. ',"result":' .. result end
-  announce('t', seq, job.revision, job.step, frame .. '}')
+  enlist(STATES, text(RANKS[to] * RANK_SPAN + job.created_at), id)
+  local has_error = job.public_error and (to == 'retrying' or to == 'failed')
+  local seq = next_seq()
+  local frame = '{"type":"transition","job":"' .. id .. '","epoch":"' .. epoch .. '","seq":' .. seq
+    .. ',"revision":' .. revision .. ',"step":' .. step .. ',"state":"' .. to .. '","at":"'
+    .. now_rfc3339() .. '","attempt":' .. text(job.attempt)
+    .. (has_error and ',"error":' .. job.public_error .. '}' or '}')
+  redis.call('XADD', STEPS, step .. '-0', 'state', to, 'at', NOW, 'frame', frame)
+  if result then frame = string.sub(frame, 1, -2) .. ',"result":' .. result .. '}' end
+  announce('t', seq, revision, step, frame)
 end
 
 -- An attempt begins: number = attempts used over all lives + 1.
@@ -160,14 +168,17 @@ local function start(token, worker, lease, event)
   put('attempt', job.spent_all + 1)
   put('token', token)
   put('worker', worker)
-  put('attempt_at', now)
-  put('number', 0)
-  put('retry_at', nil)
-  put('error', nil)
-  put('public_error', nil)
-  put('progress', nil) -- how far the last attempt was says nothing about this one
-  if not job.started_at then put('started_at', now) end
-  redis.call('ZADD', LEASES, now + lease, id)
+  put('attempt_at', now, NOW)
+  if not job.started_at then
+    put('started_at', now, NOW)
+  else -- what an attempt has left says nothing about this one
+    put('number', 0)
+    put('retry_at', nil)
+    put('error', nil)
+    put('public_error', nil)
+    put('progress', nil)
+  end
+  enlist(LEASES, text(now + lease), id)
   redis.call('ZREM', OUTBOX, id)
   redis.call('ZREM', DUE, id)
   move(event)

@@ -19,6 +19,9 @@ local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
 -- Score: the rank of the state * RANK_SPAN + created_at.
 local STATES, RANK_SPAN = PREFIX .. 'states', 2 ^ 42 -- ms, until the year 2109
 
+-- The channel of the tenant's watchers.
+local EVENTS = PREFIX .. 'events'
+
 -- Until when ended jobs are kept.
 local KEPT = PREFIX .. 'kept'
 
@@ -29,6 +32,19 @@ local OF_TYPE, OF_QUEUE, OF_LABEL = PREFIX .. 'type:', PREFIX .. 'queue:', PREFI
 local UNIQUE, CALLBACKS = PREFIX .. 'unique:', PREFIX .. 'callbacks'
 
 local now = clock()
+
+-- Whole numbers as text: Lua and Redis print them as fractions, which takes them a microsecond.
+local texts = {}
+local function text(number)
+  local known = texts[number]
+  if not known then
+    known = string.format('%d', number)
+    texts[number] = known
+  end
+  return known
+end
+
+local NOW = text(now)
 local epoch, born_at, changed_at, lease_ms, last_tick
 
 local function given(value)
@@ -41,12 +57,70 @@ local function amqp_queue(queue, priority)
   return 'waymark.' .. queue .. class
 end
 
+-- What a batch has yet to write: entries by sorted set, and how many events; nil: no batch.
+local gathered
+local gathered_events = 0
+
+-- Put a job into an index: at once, or with the others of the batch.
+local function enlist(index, score, member)
+  if not gathered then
+    redis.call('ZADD', index, score, member)
+    return
+  end
+  local entries = gathered[index]
+  if not entries then
+    entries = { size = 0 }
+    gathered[index] = entries
+  end
+  local size = entries.size
+  entries[size + 1], entries[size + 2], entries.size = score, member, size + 2
+end
+
+local events_before -- those of the batch
+
+-- The number of the tenant's next event.
+local function next_seq()
+  if not gathered then return redis.call('HINCRBY', META, 'seq', 1) end
+  if gathered_events == 0 then events_before = tonumber(redis.call('HGET', META, 'seq') or 0) end
+  gathered_events = gathered_events + 1
+  return string.format('%d', events_before + gathered_events)
+end
+
+local MOST_ARGUMENTS = 4000 -- Lua unpacks no more than 8,000
+
+-- Write what was gathered.
+local function flush()
+  if not gathered then return end
+  for index, entries in pairs(gathered) do
+    for first = 1, entries.size, MOST_ARGUMENTS do
+      local last = math.min(first + MOST_ARGUMENTS - 1, entries.size)
+      redis.call('ZADD', index, unpack(entries, first, last))
+    end
+  end
+  if gathered_events > 0 then redis.call('HINCRBY', META, 'seq', gathered_events) end
+  gathered, gathered_events = {}, 0
+end
+
+-- Do it with all that is written to indexes gathered; that is written even where it breaks off.
+local function in_one_go(deed)
+  gathered = {}
+  local done, answer = pcall(deed)
+  flush()
+  if not done then error(answer, 0) end
+  return answer
+end
+
+local queues_known = {}
+
 -- Queued, and no longer in the outbox: from `at` on its message should be in its AMQP queue.
 -- The overdue rule counts from then.
 local function wait_from(at, queue, priority)
   local name = amqp_queue(queue, priority)
-  redis.call('HSETNX', HANDED, name, 0)
-  redis.call('ZADD', WAITING .. name, at, id)
+  if not queues_known[name] then
+    redis.call('HSETNX', HANDED, name, '0')
+    queues_known[name] = true
+  end
+  enlist(WAITING .. name, at, id)
 end
 
 -- Which job the rest is about: scripts that sweep go from one to the next.
@@ -66,7 +140,7 @@ local function note_change(replid, born, windows)
   windows = windows == '' and window or windows .. ' ' .. window
   if #windows > 900 then windows = string.match(string.sub(windows, -900), ' (.*)') end
   changed_at = now
-  redis.call('HSET', META, 'replid', replid, 'epoch', epoch, 'changed_at', now, 'windows', windows)
+  redis.call('HSET', META, 'replid', replid, 'epoch', epoch, 'changed_at', NOW, 'windows', windows)
 end
 
 -- Learn the epoch; give birth to the tenant, or note that the store's history has changed.
@@ -106,26 +180,28 @@ local function rfc3339(ms)
     floor(rest / 3600000), floor(rest / 60000) % 60, floor(rest / 1000) % 60, rest % 1000)
 end
 
--- Tell the watchers: kind 't' (transition) or 'p' (progress).
-local function announce(kind, seq, revision, step, frame)
-  redis.call('SPUBLISH', PREFIX .. 'events', epoch .. ' ' .. seq .. ' ' .. id .. ' ' .. revision
-    .. ' ' .. step .. ' ' .. kind .. ' ' .. frame)
+local moment_of_now
+
+local function now_rfc3339()
+  moment_of_now = moment_of_now or rfc3339(now)
+  return moment_of_now
 end
 
-local function frame_head(kind, seq, revision, step)
-  return '{"type":"' .. kind .. '","job":"' .. id .. '","epoch":"' .. epoch .. '","seq":' .. seq
-    .. ',"revision":' .. revision .. ',"step":' .. step
+-- Tell the watchers: kind 't' (transition) or 'p' (progress).
+local function announce(kind, seq, revision, step, frame)
+  redis.call('SPUBLISH', EVENTS, epoch .. ' ' .. seq .. ' ' .. id .. ' ' .. revision .. ' ' .. step
+    .. ' ' .. kind .. ' ' .. frame)
 end
 
 -- Write an attempt's progress into the record and tell the watchers; return its revision.
 local function tell_progress(progress, number, revision, step)
   local body = string.match(progress, '^(.*)}%s*$')
   local comma = string.find(body, ':', 1, true) and ',' or ''
-  local told = body .. comma .. '"updated_at":"' .. rfc3339(now) .. '"}'
-  revision = revision + 1
-  local seq = redis.call('HINCRBY', META, 'seq', 1)
-  redis.call('HSET', JOB, 'revision', revision, 'progress', told, 'number', number)
-  announce('p', seq, revision, step,
-    frame_head('progress', seq, revision, step) .. ',"progress":' .. told .. '}')
-  return revision
+  local told = body .. comma .. '"updated_at":"' .. now_rfc3339() .. '"}'
+  local seq, told_as, at_step = next_seq(), text(revision + 1), text(step)
+  redis.call('HSET', JOB, 'revision', told_as, 'progress', told, 'number', text(number))
+  announce('p', seq, told_as, at_step, '{"type":"progress","job":"' .. id .. '","epoch":"' .. epoch
+    .. '","seq":' .. seq .. ',"revision":' .. told_as .. ',"step":' .. at_step .. ',"progress":'
+    .. told .. '}')
+  return revision + 1
 end

@@ -6,5 +6,5 @@ if job[1] ~= 'running' or job[2] ~= ARGV[4] then
   return grace_left(job[6], lease_ms) > 0 and 1 or 0
 end
 local number = tonumber(ARGV[5])
-if number > tonumber(job[3]) then tell_progress(ARGV[6], number, tonumber(job[4]), tonumber(job[5])) end
+if number > (tonumber(job[3]) or 0) then tell_progress(ARGV[6], number, tonumber(job[4]), tonumber(job[5])) end
 return 1

@@ -41,14 +41,45 @@ end
 
 local refusals = atomic and find_refusals()
 if refusals then return { now, epoch, refusals } end
-local answers = {}
-for number = 1, count do
-  turn(number)
-  local answer = answer_known()
-  if not answer then
-    write_new()
-    answer = job.state
+
+-- Whether the store knows none of these jobs, nor any of their keys, and no two share one.
+local function are_all_new()
+  local names, met = {}, {}
+  for number = 1, count do
+    AT = FIRST + SIZE * (number - 1)
+    local own = { PREFIX .. 'job:' .. ARGV[AT + 3], idem_key() }
+    for _, name in ipairs(own) do
+      if met[name] then return false end
+      met[name] = true
+      names[#names + 1] = name
+    end
+    if given(ARGV[AT + 21]) then return false end
   end
-  answers[number] = answer
+  for first = 1, #names, MOST_ARGUMENTS do
+    local last = math.min(first + MOST_ARGUMENTS - 1, #names)
+    if redis.call('EXISTS', unpack(names, first, last)) > 0 then return false end
+  end
+  return true
 end
+
+local answers, are_new = {}, are_all_new()
+
+local function answer_all()
+  for number = 1, count do
+    turn(number)
+    local answer
+    if are_new then
+      answer = is_over_quota(0) and { 'over_quota' }
+    else
+      answer = answer_known()
+    end
+    if not answer then
+      write_new()
+      answer = job.state
+    end
+    answers[number] = answer
+  end
+end
+
+in_one_go(answer_all)
 return { now, epoch, answers }

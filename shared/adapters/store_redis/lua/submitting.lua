@@ -5,10 +5,14 @@ local function idem_key()
   return hash and PREFIX .. 'idem:' .. hash
 end
 
+-- How many live jobs the tenant has: counted once, and then with those that come.
+local live
+
 local function is_over_quota(more)
   local quota = tonumber(ARGV[AT + 26])
   if not quota then return false end
-  return redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN) + more >= quota
+  live = live or redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN)
+  return live + more >= quota
 end
 
 local function unique_holder()
@@ -54,15 +58,16 @@ end
 local function write_new()
   local delay, IDEM = tonumber(ARGV[AT + 23]), idem_key()
   if IDEM then
-    redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24],
-      'marker_until', now + MARKER, 'marker_of', id)
+    redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24])
   end
   message.created_at = now
   if delay then message.run_at = now + delay end
   create()
+  if delay then put('run_at', message.run_at) end
+  if live then live = live + 1 end
   need_message(now + OUTBOX_PATIENCE)
   if message.run_at and message.run_at > now then
-    redis.call('ZADD', DUE, message.run_at, id)
+    enlist(DUE, message.run_at, id)
     move('postponed')
   else
     move('submitted')

@@ -119,7 +119,8 @@ def attempt(trial: Trial, document: Document, *, url: str, folder: Path) -> str:
         options += ["--max-time", str(trial.seconds)]
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).with_name("st")), "--config-file", "schemathesis.toml"),
+            # not its script: that bears the path of the environment it was installed from
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
             *("run", "openapi.json", "--url", url, "--checks", "all", "--continue-on-failure"),
             *("--phases", ",".join(trial.phases), "--max-examples", str(trial.examples)),
             *("--seed", "1", "--no-color", "--request-timeout", "10", *options),

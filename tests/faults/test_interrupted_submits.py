@@ -58,6 +58,11 @@ def key_of(name: str) -> str:
     return f"{name}-{time.monotonic_ns()}"
 
 
+async def comes_to_its_end_once(stage: Stage, http: httpx.AsyncClient, job: str) -> None:
+    assert await stage.verdict(http, [job], within=60) == []
+    assert len(stage.witness.runs(job)) == 1
+
+
 async def test_a_broker_that_dies_before_it_confirms_is_503_and_the_repeat_is_the_same_job(
     stage: Stage, http: httpx.AsyncClient
 ) -> None:
@@ -74,8 +79,7 @@ async def test_a_broker_that_dies_before_it_confirms_is_503_and_the_repeat_is_th
     assert int(answer.headers["retry-after"]) > 0
     assert took < PROMISE_SECONDS + HALF_A_SECOND
     assert again == job
-    assert await stage.verdict(http, [job], within=60) == []
-    assert len(stage.witness.runs(job)) == 1
+    await comes_to_its_end_once(stage, http, job)
 
 
 @pytest.mark.parametrize("strike", [freeze, kill])
@@ -95,8 +99,7 @@ async def test_a_store_that_goes_between_the_record_and_the_confirm_makes_no_fal
     assert answer.status_code in {202, 503}
     assert took < PROMISE_SECONDS + HALF_A_SECOND
     assert again == job
-    assert await stage.verdict(http, [job], within=60) == []
-    assert len(stage.witness.runs(job)) == 1
+    await comes_to_its_end_once(stage, http, job)
 
 
 @pytest.mark.parametrize("strike", [freeze, kill])
@@ -118,8 +121,7 @@ async def test_a_store_that_goes_while_it_is_asked_is_503_and_the_repeat_makes_o
     assert int(answer.headers["retry-after"]) > 0
     assert took < PROMISE_SECONDS + HALF_A_SECOND
     assert made[: made.index(before) if before in made else 1] == [job]
-    assert await stage.verdict(http, [job], within=60) == []
-    assert len(stage.witness.runs(job)) == 1
+    await comes_to_its_end_once(stage, http, job)
 
 
 async def test_a_job_without_a_key_that_cannot_be_withdrawn_is_said_to_stand(

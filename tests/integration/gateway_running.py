@@ -127,6 +127,28 @@ def gateway_for(
     assert "request_crashed" not in running.log.read_text()
 
 
+@contextmanager
+def gateway_with_webhooks(
+    name: str, rabbitmq: Rabbit, redis_node: Redis, folder: Path
+) -> Iterator[RunningGateway]:
+    """Run one that signs webhooks, beside a worker that delivers them."""
+    secrets = "a house secret of forty characters or so"
+    with gateway_for(
+        name, rabbitmq, redis_node, folder, WAYMARK_WEBHOOK_SECRETS=secrets
+    ) as running:
+        asyncio.run(_announce_webhooks(redis_node.url))
+        yield running
+
+
+async def _announce_webhooks(redis_url: str) -> None:
+    """Announce the type of webhooks too, as a worker that has ours does."""
+    registry = RedisRegistry(redis_url)
+    anything: dict[str, object] = {"type": "object"}
+    entries = [an_entry(), an_entry("webhook.deliver", schema=anything)]
+    await registry.announce(a_worker(types=("demo.steps", "webhook.deliver")), entries)
+    await registry.close()
+
+
 class Broker:
     """What a worker's side of the broker sees."""
 
@@ -189,15 +211,6 @@ class Broker:
         with self.channel() as channel:
             count: int = channel.queue_declare(queue, passive=True).method.message_count
             return count
-
-
-async def announce_webhooks(redis_url: str) -> None:
-    """Announce the type of webhooks too, as a worker that has ours does."""
-    registry = RedisRegistry(redis_url)
-    anything: dict[str, object] = {"type": "object"}
-    entries = [an_entry(), an_entry("webhook.deliver", schema=anything)]
-    await registry.announce(a_worker(types=("demo.steps", "webhook.deliver")), entries)
-    await registry.close()
 
 
 async def in_thread(do: Any, *arguments: Any) -> Any:

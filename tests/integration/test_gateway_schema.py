@@ -3,7 +3,6 @@
 The longer trial, with workers that run the jobs, is in tests/faults/test_schema_trial.py.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.gateway import DEV, as_key
-from tests.integration.gateway_running import RunningGateway, announce_webhooks, gateway_for
+from tests.integration.gateway_running import RunningGateway, gateway_with_webhooks
 from tests.integration.schema_trial import Document, Trial, attempt, sharpened
 from tests.nodes import Rabbit, Redis
 
@@ -33,14 +32,7 @@ def gateway(
     rabbitmq: Rabbit, redis_node: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    with gateway_for(
-        "test-gateway-schema",
-        rabbitmq,
-        redis_node,
-        folder,
-        WAYMARK_WEBHOOK_SECRETS="a house secret of forty characters or so",
-    ) as running:
-        asyncio.run(announce_webhooks(redis_node.url))
+    with gateway_with_webhooks("test-gateway-schema", rabbitmq, redis_node, folder) as running:
         yield running
 
 

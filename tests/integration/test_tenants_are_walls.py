@@ -11,7 +11,7 @@ import pytest
 
 from tests.eventually import eventually_async
 from tests.fakes.gateway import DEV, as_key
-from tests.integration.gateway_running import RunningGateway, announce_webhooks, gateway_for
+from tests.integration.gateway_running import RunningGateway, gateway_with_webhooks
 from tests.integration.walls import (
     CANARY,
     CASES,
@@ -31,14 +31,7 @@ def gateway(
     rabbitmq: Rabbit, redis_node: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    with gateway_for(
-        "test-tenants-are-walls",
-        rabbitmq,
-        redis_node,
-        folder,
-        WAYMARK_WEBHOOK_SECRETS="a house secret of forty characters or so",
-    ) as running:
-        asyncio.run(announce_webhooks(redis_node.url))
+    with gateway_with_webhooks("test-tenants-are-walls", rabbitmq, redis_node, folder) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """How many messages may be unanswered at once; who waits for a place is served in turn."""
 
 import asyncio
+import contextlib
 from collections import deque
 
 
@@ -15,6 +16,11 @@ class Window:
         self._free = places
         self._waiting: deque[tuple[asyncio.Future[int], int]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a place."""
+        return len(self._waiting)
+
     async def take(self, wanted: int) -> int:
         """Return how many places are the caller's from now on: from one to `wanted`.
 
@@ -23,12 +29,16 @@ class Window:
         if self._free and not self._waiting:
             return self._hand_out(wanted)
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, wanted))
+        asker = (turn, wanted)
+        self._waiting.append(asker)
         try:
             return await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
                 self.give(turn.result())  # they came too late
+            else:  # near the front, for deadlines pass in the order of asking
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(asker)
             raise
 
     def give(self, places: int) -> None:

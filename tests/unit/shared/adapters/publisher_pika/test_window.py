@@ -47,6 +47,21 @@ async def test_nobody_overtakes_who_waits() -> None:
     late.cancel()
 
 
+async def test_who_gave_up_waits_no_longer() -> None:
+    window = Window(1)
+    await window.take(1)
+    tasks = [asyncio.create_task(window.take(1)) for _ in range(3)]
+    await turns()
+    for task in tasks[:2]:
+        task.cancel()
+    await turns()
+
+    assert window.waiting == 1, "a frozen broker gives no place back: those would pile up"
+    window.give(1)
+    assert await tasks[2] == 1
+    assert window.waiting == 0
+
+
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=20))
 def test_places_of_those_who_gave_up_are_not_lost(askers: list[tuple[int, bool]]) -> None:
     asyncio.run(_all_places_come_back(askers))

@@ -46,7 +46,10 @@ class Operation(msgspec.Struct, Generic[A_co], frozen=True, kw_only=True):
 
 
 class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
-    """`hash` of tenant + route + key; `fingerprint` of the canonical body; both hex."""
+    """`hash` of tenant + route + key; `fingerprint` of the canonical body; both hex.
+
+    In a bulk a dot and the job's place follow the hash.
+    """
 
     hash: str
     fingerprint: str

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 DEAD_LETTER_EXCHANGE: Final = "waymark.dlx"
@@ -51,6 +52,7 @@ class PriorityClass(StrEnum):
 
 _LOWEST_OF_HIGH: Final = 7
 _LOWEST_OF_NORMAL: Final = 4
+_NAMES_KNOWN: Final = 1024  # of queues with a priority; each message is sent to one of them
 
 
 def priority_class(priority: int) -> PriorityClass:
@@ -60,6 +62,7 @@ def priority_class(priority: int) -> PriorityClass:
     return PriorityClass.NORMAL if priority >= _LOWEST_OF_NORMAL else PriorityClass.LOW
 
 
+@lru_cache(maxsize=_NAMES_KNOWN)
 def work_queue(queue: str, priority: int) -> str:
     """Return the name of the AMQP queue for a job's queue and priority."""
     level = priority_class(priority)

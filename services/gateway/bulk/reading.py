@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+import uuid_utils
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from services.gateway.accepting.outcomes import Outcome
+from services.gateway.bulk.alike import Alike
 from services.gateway.credentials import Caller
 from services.gateway.parts import Parts
 from services.gateway.refusals import InFlight, Refusal, Unavailable
@@ -62,7 +65,8 @@ class Reader:
 
     async def plan(self, places: Sequence[int]) -> Sequence[Submit | Refusal]:
         """Return for each place what is to be asked of the store, or what is against it."""
-        return [await self._plan(place) for place in places]
+        alike = Alike()
+        return [self._plan_as(alike, place) or await self._plan(place, alike) for place in places]
 
     def key(self, place: int) -> IdempotencyKey | None:
         """Return the key of the job at a place."""
@@ -80,16 +84,31 @@ class Reader:
         except (Unavailable, InFlight) as fault:
             return fault
 
-    async def _plan(self, place: int) -> Submit | Refusal:
+    def _plan_as(self, alike: Alike, place: int) -> Submit | None:
+        """Plan a job as one before it that was good and of the same shape."""
+        item = self._bulk.jobs[place]
+        if not isinstance(item, dict):
+            return None
+        limit = self._parts.limits.payload
+        found = alike.find(self._bulk.texts[place], item.get("payload"), limit=limit)
+        if found is None:
+            return None
+        known, payload = found
+        name = str(uuid_utils.uuid7())
+        return replace(known, job=name, payload=payload, key=self.key(place))
+
+    async def _plan(self, place: int, alike: Alike) -> Submit | Refusal:
         item, text = self._bulk.jobs[place], self._bulk.texts[place]
         try:
             wanted, payload = await read_job_request(self._parts, text, item)
-            return await self._parts.submission.plan(
+            planned = await self._parts.submission.plan(
                 wanted,
                 payload,
                 caller=self._caller,
                 traceparent=self._traceparent,
                 key=self.key(place),
             )
+            alike.note(text, planned, await self._parts.catalogue.find(planned.type))
         except Refusal as refusal:
             return point_into(refusal, place)
+        return planned

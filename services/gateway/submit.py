@@ -7,6 +7,7 @@ process.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import uuid_utils
@@ -136,8 +137,7 @@ class Submission:
         started = time.monotonic()
         accept = self._acceptance.accept_all if atomic else self._acceptance.accept
         outcomes = await accept(operations, deadline=deadline)
-        for operation, outcome in zip(operations, outcomes, strict=True):
-            self._note(operation.queue, outcome)
+        self._note_all(operations, outcomes)
         self._metrics.submit_took(operations[0].queue, time.monotonic() - started)
         return outcomes
 
@@ -162,6 +162,18 @@ class Submission:
             raise outcome
         self._metrics.submitted(outcome.job.queue, "replayed")
         return outcome
+
+    def _note_all(self, operations: Sequence[Submit], outcomes: Sequence[Outcome]) -> None:
+        alike: Counter[tuple[str, str, str]] = Counter()
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            if isinstance(outcome, Accepted):
+                alike[operation.queue, outcome.outcome, outcome.job.epoch] += 1
+            else:
+                self._note(operation.queue, outcome)
+        for (queue, word, epoch), count in alike.items():
+            self._refusing.over()
+            self._histories.note(operations[0].tenant, epoch)
+            self._metrics.submitted(queue, word, count=count)
 
     def _note(self, queue: str, outcome: Outcome) -> None:
         match outcome:

@@ -1,7 +1,8 @@
 """What became of a job that was submitted, and what the store's answer means for it. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from services.gateway.refusals import (
     InFlight,
@@ -17,8 +18,7 @@ from shared.contracts.job import JobRecord
 from shared.contracts.operations import Submit
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """A job that is safe. `replayed`: its Idempotency-Key was known; `deduplicated`: another's."""
 
     job: JobRecord
@@ -48,6 +48,8 @@ class Withheld(WaymarkError):
 
 def meaning(asked: Submit | Recall, answer: Submitted) -> Outcome:
     """Return what the store's answer comes to, if what is to be published gets there."""
+    if answer.verdict is SubmitVerdict.ACCEPTED and answer.job is not None:
+        return Accepted(answer.job, replayed=False)
     match answer.verdict:
         case SubmitVerdict.IN_FLIGHT:
             return InFlight()

@@ -27,7 +27,7 @@ KEEPING_MUTANTS = [
     ),
     Mutant(
         "a new job has no unique_key",
-        "message",
+        "describing",
         "if unique_key then hold_unique(unique_key) end",
         "",
         seed=1,

@@ -15,6 +15,9 @@ from shared.contracts.commands import RunJob
 
 Argument = str | int | bytes
 
+AS_BEFORE: Final = "="  # the rest is said of the job before it; else "" and the rest
+_OWN: Final = (4, 10, 11, 17, 20)  # in `described`: payload, traceparent, key, unique, fingerprint
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -91,9 +94,39 @@ def _submit(op: ops.Submit) -> Call:
 
 
 def _submit_many(op: batches.SubmitMany) -> Call:
-    head = head_of_many(op)
-    told = (part for one in op.jobs for part in (one.job, *described(one)))
+    head, told, before = head_of_many(op), list[Argument](), None
+    for one in op.jobs:
+        own, rest = split(described(one))
+        common = common_of(one)
+        told += [one.job, *own, *([AS_BEFORE] if common == before else ["", *rest])]
+        before = common
     return replace(head, args=(*head.args, *told))
+
+
+def common_of(op: ops.Submit) -> tuple[object, ...]:
+    """Return what the jobs of a batch mostly have in common: where it is equal, so is the rest."""
+    return (
+        op.type,
+        op.type_version,
+        op.queue,
+        op.priority,
+        op.max_attempts,
+        op.labels,
+        op.submitted_by,
+        op.run_at,
+        op.expires_at,
+        op.retention,
+        op.callback_url,
+        op.delay,
+        op.on_conflict,
+        op.quota,
+    )
+
+
+def split(described: tuple[Argument, ...]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """Return what is mostly a job's own, and what jobs of a batch mostly have in common."""
+    own = tuple(described[place] for place in _OWN)
+    return own, tuple(part for place, part in enumerate(described) if place not in _OWN)
 
 
 def head_of_many(op: batches.SubmitMany) -> Call:

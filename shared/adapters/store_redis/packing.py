@@ -1,7 +1,6 @@
 """The bytes of a script call, for whoever writes to the connection himself.
 
-A submit says 24 things of its job, most of them as the one before it did: those are packed once
-for a run of such submits.
+What a batch of submits has in common is packed once for a run of such batches.
 """
 
 from collections.abc import Mapping
@@ -10,13 +9,21 @@ from typing import Any, Final
 import hiredis
 
 from shared.adapters.store_redis import keys
-from shared.adapters.store_redis.encode import Argument, Call, described, encode, head_of_many
+from shared.adapters.store_redis.encode import (
+    AS_BEFORE,
+    Argument,
+    Call,
+    common_of,
+    described,
+    encode,
+    head_of_many,
+    split,
+)
 from shared.adapters.store_redis.scripts import Script
 from shared.contracts.batches import SubmitMany
 from shared.contracts.operations import Operation, Submit
 
-_ARGUMENTS: Final = 24  # of each job: its id, and what `described` says
-_PAYLOAD, _KEY, _UNIQUE, _FINGERPRINT = 4, 11, 17, 20  # in what `described` says: each job's own
+_OWN: Final = 7  # arguments of each job: its id, what is its own, and whether the rest follows
 
 
 class Packer:
@@ -26,7 +33,9 @@ class Packer:
         """Know of none yet."""
         self._scripts = scripts
         self._common: tuple[object, ...] = ()
-        self._parts = ("", "", "", "", "")
+        self._rest, self._rest_size = "", 0
+        self._before: tuple[object, ...] = ()  # of the job before, in this batch
+        self._rests = 0  # arguments
 
     def pack(self, operation: Operation[Any]) -> list[bytes]:
         """Return the commands that carry out `operation` by EVALSHA."""
@@ -44,63 +53,44 @@ class Packer:
         call = head_of_many(operation)
         jobs = operation.jobs
         first = ("EVALSHA", self._scripts[call.script].sha, len(call.keys), *call.keys, *call.args)
-        text = "".join([self._described(job) for job in jobs])
-        count = len(first) + _ARGUMENTS * len(jobs)
+        self._before = ()
+        self._rests = 0
+        text = "".join([_own(job) + self._rest_of(job) for job in jobs])
+        count = len(first) + _OWN * len(jobs) + self._rests
         return [*_enrolment(call), b"*%d\r\n%b%b" % (count, _bare(first), text.encode())]
 
-    def _described(self, op: Submit) -> str:
-        common = (
-            op.type,
-            op.type_version,
-            op.queue,
-            op.priority,
-            op.max_attempts,
-            op.labels,
-            op.submitted_by,
-            op.run_at,
-            op.expires_at,
-            op.traceparent,
-            op.retention,
-            op.callback_url,
-            op.delay,
-            op.on_conflict,
-            op.quota,
-        )
+    def _rest_of(self, job: Submit) -> str:
+        common = common_of(job)
+        if common == self._before:
+            return _AS_BEFORE
         if common != self._common:
-            self._common, self._parts = common, _parts(described(op))
-        a, b, c, d, e = self._parts
-        key, payload, job = op.key, op.payload, op.job
-        payload_bytes = len(payload) if payload.isascii() else len(payload.encode())
-        bound, print_ = (_one(key.hash), _one(key.fingerprint)) if key else (_NOTHING, _NOTHING)
-        unique = _one(op.unique_key) if op.unique_key else _NOTHING
-        return f"{_one(job)}{a}${payload_bytes}\r\n{payload}\r\n{b}{bound}{c}{unique}{d}{print_}{e}"
+            _, rest = split(described(job))
+            self._common, self._rest_size = common, len(rest)
+            self._rest = _bare(("", *rest)).decode()
+        self._before = common
+        self._rests += self._rest_size
+        return self._rest
+
+
+def _own(op: Submit) -> str:
+    job, payload, trace, unique = op.job, op.payload, op.traceparent or "", op.unique_key or ""
+    bound, print_ = (op.key.hash, op.key.fingerprint) if op.key else ("", "")
+    packed = (
+        f"${len(job)}\r\n{job}\r\n${len(payload)}\r\n{payload}\r\n${len(trace)}\r\n{trace}\r\n"
+        f"${len(bound)}\r\n{bound}\r\n${len(unique)}\r\n{unique}\r\n${len(print_)}\r\n{print_}\r\n"
+    )
+    if packed.isascii():
+        return packed
+    return _bare((job, payload, trace, bound, unique, print_)).decode()
 
 
 def _commands(call: Call, *how: str) -> list[bytes]:
     return [*_enrolment(call), _packed((*how, len(call.keys), *call.keys, *call.args))]
 
 
-def _parts(args: tuple[Argument, ...]) -> tuple[str, str, str, str, str]:
-    """Pack what stands before, between and after what is each job's own."""
-    return (
-        _bare(args[:_PAYLOAD]).decode(),
-        _bare(args[_PAYLOAD + 1 : _KEY]).decode(),
-        _bare(args[_KEY + 1 : _UNIQUE]).decode(),
-        _bare(args[_UNIQUE + 1 : _FINGERPRINT]).decode(),
-        _bare(args[_FINGERPRINT + 1 :]).decode(),
-    )
-
-
 def _bare(arguments: tuple[Argument, ...]) -> bytes:
     """Pack arguments without saying how many."""
     return _packed(arguments).partition(b"\r\n")[2]
-
-
-def _one(text: str) -> str:
-    return f"${len(text) if text.isascii() else len(text.encode())}\r\n{text}\r\n"
-
-
-_NOTHING: Final = _one("")
 
 
 def _enrolment(call: Call) -> list[bytes]:
@@ -112,3 +102,6 @@ def _enrolment(call: Call) -> list[bytes]:
 def _packed(arguments: Any) -> bytes:  # noqa: ANN401 - its stub asks for a tuple of one
     command: bytes = hiredis.pack_command(arguments)
     return command
+
+
+_AS_BEFORE: Final = _bare((AS_BEFORE,)).decode()

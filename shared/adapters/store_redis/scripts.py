@@ -38,6 +38,7 @@ _PARTS: Final = frozenset(
         "campaign",
         "claim_missing",
         "confirming",
+        "describing",
         "forgotten",
         "letters",
         "look",

@@ -1,4 +1,4 @@
--- uses: move message forgotten
+-- uses: move describing message forgotten
 -- ARGV: 23 whether the broker gave the message up (not a worker)
 local given_up_by_broker = ARGV[23] == '1'
 local SWEEP_MARGIN = 1000

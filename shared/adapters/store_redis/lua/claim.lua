@@ -1,4 +1,4 @@
--- uses: move message forgotten claim_missing
+-- uses: move describing message forgotten claim_missing
 -- ARGV: 23 token  24 worker  25 lease (ms)  26 whether its queue is paused
 local SWEEP_MARGIN, PAUSE = 1000, 10000
 local MOST_CRASHES, MOST_LOSSES = 2, 10

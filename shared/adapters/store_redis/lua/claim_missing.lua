@@ -4,7 +4,7 @@ local token_of_claim, lease_of_claim = ARGV[23], tonumber(ARGV[25])
 local function rebuild()
   recreate()
   if message.run_at and message.run_at > now then
-    redis.call('ZADD', DUE, message.run_at, id)
+    enlist(DUE, text(message.run_at), id)
     move('postponed')
   else
     move('rebuilt')

@@ -7,8 +7,9 @@ local function confirm(first)
   if #ids == 0 then return 0 end
   local owed = redis.call('ZMSCORE', OUTBOX, unpack(ids))
   for place, other in ipairs(ids) do
-    turn_to(other)
-    local job = owed[place] and redis.call('HMGET', JOB, 'dispatch', 'state', 'queue', 'priority')
+    id = other
+    local job = owed[place]
+      and redis.call('HMGET', PREFIX .. 'job:' .. id, 'dispatch', 'state', 'queue', 'priority')
     if job and job[1] == ARGV[first + 2 * place - 1] then
       cleared[#cleared + 1] = id
       if job[2] == 'queued' then wait_from(NOW, job[3], tonumber(job[4])) end

@@ -1,4 +1,4 @@
--- uses: move message forgotten
+-- uses: move describing message forgotten
 -- ARGV: 23 token  24 worker  25 lease (ms)
 local token, worker, lease = ARGV[23], ARGV[24], tonumber(ARGV[25])
 local WAITS = { queued = true, scheduled = true, retrying = true }

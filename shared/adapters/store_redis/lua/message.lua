@@ -1,61 +1,15 @@
--- A job as a message or a submit describes it, and how a record is made from it.
--- ARGV: 4-22; in a batch of them, so much further on as AT says.
-local AT = 0
+-- The message that a script is about; ARGV as in `describing`.
+local message = { max_attempts = tonumber(said[9]), run_at = tonumber(said[12]),
+  expires_at = tonumber(said[13]), created_at = tonumber(said[16]), dispatch = tonumber(said[17]),
+  spent = tonumber(said[18]), crashes = tonumber(said[19]) }
 
-local function read_message()
-  return { max_attempts = tonumber(ARGV[AT + 9]), run_at = tonumber(ARGV[AT + 12]),
-    expires_at = tonumber(ARGV[AT + 13]), created_at = tonumber(ARGV[AT + 16]),
-    dispatch = tonumber(ARGV[AT + 17]), spent = tonumber(ARGV[AT + 18]),
-    crashes = tonumber(ARGV[AT + 19]) }
-end
-
-local message = read_message()
-
--- ARGV: 4-22, as a record calls them; what it does not say is absent, or this.
-local FIELDS = { 'type', 'type_version', 'queue', 'priority', 'payload', 'max_attempts', 'labels',
-  'submitted_by', 'run_at', 'expires_at', 'traceparent', 'key_hash', 'created_at', 'dispatch',
-  'spent', 'crashes', 'retention', 'unique_key', 'callback_url' }
-local UNSAID = { labels = '{}', spent = '0', crashes = '0' }
-
-local function describe()
-  local from = AT + 3
-  for place = 1, #FIELDS do
-    local name, value = FIELDS[place], ARGV[from + place]
-    if value ~= '' and value ~= UNSAID[name] then
-      writes[written + 1], writes[written + 2] = name, value
-      written = written + 2
-    end
-  end
-end
-
--- Index a new job and get everything but its state ready to be written; the caller moves it into
--- its first one.
-local function create()
-  local queue, labels, unique_key = ARGV[AT + 6], ARGV[AT + 10], given(ARGV[AT + 21])
-  local at, created_at = message.created_at, given(ARGV[AT + 16]) or NOW
-  job = { revision = 0, step = 0, dispatch = message.dispatch, attempt = 0, number = 0, handed = 0,
-    max_attempts = message.max_attempts, spent = message.spent, spent_all = message.spent,
-    crashes = message.crashes, losses = 0, run_at = message.run_at,
-    expires_at = message.expires_at, queue = queue, priority = tonumber(ARGV[AT + 7]),
-    created_at = at, dispatched_at = at }
-  written = 0
-  describe()
-  put('made_in', epoch)
-  if message.spent > 0 then put('spent_all', message.spent) end
-  if created_at == NOW then put('created_at', at, NOW) end
-  if unique_key then hold_unique(unique_key) end
-  enlist(JOBS, created_at, id)
-  enlist(OF_TYPE .. ARGV[AT + 4], created_at, id)
-  enlist(OF_QUEUE .. queue, created_at, id)
-  for name, value in pairs(labels == '{}' and {} or cjson.decode(labels)) do
-    enlist(OF_LABEL .. name .. '=' .. value, created_at, id)
-  end
-end
-
--- The same for one that the store has had, and something of it may be left.
+-- Create the record anew: the store has had one, and something of it may be left.
 local function recreate()
   redis.call('DEL', JOB, STEPS, ATTEMPTS)
-  create()
+  create(message.created_at, message.run_at)
+  for name, value in pairs(message) do job[name] = value end
+  job.spent_all, job.losses, job.number = message.spent, 0, 0
+  job.priority, job.dispatched_at, job.made_in = tonumber(said[7]), message.created_at, epoch
 end
 
 -- The message is newer than the record: believe the message.

@@ -10,7 +10,7 @@ local writes, written = {}, 0
 
 -- What a record does not say is 0, or absent; its message was made necessary when it was created.
 local function load()
-  written = 0
+  writes, written = {}, 0
   local v = redis.call('HMGET', JOB, 'state', 'token', 'worker', 'made_in', 'settled_token',
     'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
     'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
@@ -45,7 +45,7 @@ end
 
 local function save()
   if written > 0 then redis.call('HSET', JOB, unpack(writes, 1, written)) end
-  written = 0
+  writes, written = {}, 0
 end
 
 local function is_final()

@@ -1,4 +1,4 @@
--- uses: move message forgotten
+-- uses: move describing message forgotten
 -- ARGV: 23 error (JSON)  24 public error (JSON)
 enter()
 load()

@@ -1,4 +1,4 @@
--- uses: move message bound submitting
+-- uses: move describing bound submitting
 enter()
 local answer = answer_known()
 if answer then return answer end

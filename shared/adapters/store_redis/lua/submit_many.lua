@@ -1,27 +1,44 @@
--- uses: move message bound submitting
--- ARGV: 4 whether all or none  5 how many, then of each: job, message and the rest, as in submit
-local atomic, count = ARGV[4] == '1', tonumber(ARGV[5])
-local FIRST, SIZE = 3, 24
+-- uses: move describing bound submitting
+-- ARGV: 4 whether all or none  5 how many, then what is said of each, by the numbers of submit:
+-- 3, 8, 14, 15, 21, 24, and '=' when the rest is as with the one before; else '' and the rest
+local atomic, count, FIRST = ARGV[4] == '1', tonumber(ARGV[5]), 6
+local REST = { 4, 5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 22, 23, 25, 26 }
 
 enter()
 
+-- Read what is said of the next one; `number` 1 begins again.
+local reading_at
+
+local function read_next(number)
+  local at = number == 1 and FIRST or reading_at
+  said[3], said[8], said[14], said[15], said[21], said[24] =
+    ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
+  reading_at = at + 7
+  if ARGV[at + 6] == '=' then return end
+  for place = 1, #REST do said[REST[place]] = ARGV[at + 6 + place] end
+  reading_at = reading_at + #REST
+  beginning = nil
+end
+
 -- The next of the batch is in hand.
 local function turn(number)
-  AT = FIRST + SIZE * (number - 1)
-  turn_to(ARGV[AT + 3])
-  message = read_message()
+  read_next(number)
+  turn_to(said[3])
 end
+
+said = {}
+for place = 1, 26 do said[place] = '' end
 
 -- What is against a job, when `planned` others come before it, and those have the keys `taken`.
 local function find_refusal(planned, taken)
   if redis.call('EXISTS', JOB) == 1 then return end
   local asked, IDEM = id, idem_key()
-  local verdict = IDEM and find_bound(IDEM, ARGV[AT + 24])
+  local verdict = IDEM and find_bound(IDEM, said[24])
   turn_to(asked)
   if verdict then return (verdict == 'mismatch' or verdict == 'in_flight') and { verdict } or nil end
-  local key, holder = given(ARGV[AT + 21]), unique_holder()
+  local key, holder = given(said[21]), unique_holder()
   if holder or taken[key or ''] then
-    return ARGV[AT + 25] == 'reject' and { 'taken', holder or '' } or nil
+    return said[25] == 'reject' and { 'taken', holder or '' } or nil
   end
   if is_over_quota(planned[1]) then return { 'over_quota' } end
   planned[1] = planned[1] + 1
@@ -46,14 +63,11 @@ if refusals then return { now, epoch, refusals } end
 local function are_all_new()
   local names, met = {}, {}
   for number = 1, count do
-    AT = FIRST + SIZE * (number - 1)
-    local own = { PREFIX .. 'job:' .. ARGV[AT + 3], idem_key() }
-    for _, name in ipairs(own) do
-      if met[name] then return false end
-      met[name] = true
-      names[#names + 1] = name
-    end
-    if given(ARGV[AT + 21]) then return false end
+    read_next(number)
+    local job_key, IDEM = PREFIX .. 'job:' .. said[3], idem_key()
+    if met[job_key] or IDEM and met[IDEM] or said[21] ~= '' then return false end
+    met[job_key], names[#names + 1] = true, job_key
+    if IDEM then met[IDEM], names[#names + 1] = true, IDEM end
   end
   for first = 1, #names, MOST_ARGUMENTS do
     local last = math.min(first + MOST_ARGUMENTS - 1, #names)

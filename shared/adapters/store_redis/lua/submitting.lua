@@ -1,7 +1,7 @@
--- How a job comes in. ARGV beside the message: 23 delay (ms)  24 the key's fingerprint
--- 25 on_conflict  26 quota; in a batch, so much further on as AT says.
+-- How a job comes in. Said beside what describes it: 23 delay (ms)  24 the key's fingerprint
+-- 25 on_conflict  26 quota
 local function idem_key()
-  local hash = given(ARGV[AT + 15])
+  local hash = given(said[15])
   return hash and PREFIX .. 'idem:' .. hash
 end
 
@@ -9,14 +9,14 @@ end
 local live
 
 local function is_over_quota(more)
-  local quota = tonumber(ARGV[AT + 26])
+  local quota = tonumber(said[26])
   if not quota then return false end
   live = live or redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN)
   return live + more >= quota
 end
 
 local function unique_holder()
-  local key = given(ARGV[AT + 21])
+  local key = given(said[21])
   local holder = key and redis.call('GET', UNIQUE .. key)
   if not holder or redis.call('EXISTS', PREFIX .. 'job:' .. holder) == 1 then return holder end
   redis.call('DEL', UNIQUE .. key) -- somebody has deleted the holder by hand
@@ -29,13 +29,13 @@ local MOST_ALSO = 6500 -- characters
 local function bind_also(asked)
   local IDEM, also = idem_key(), redis.call('HGET', JOB, 'also_keys') or ''
   if not IDEM or #also >= MOST_ALSO then return end
-  redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24], 'marker_until', 0,
+  redis.call('HSET', IDEM, 'job', id, 'fingerprint', said[24], 'marker_until', 0,
     'marker_of', asked)
-  redis.call('HSET', JOB, 'also_keys', also .. ARGV[AT + 15] .. ' ', 'keyed_at', now)
+  redis.call('HSET', JOB, 'also_keys', also .. said[15] .. ' ', 'keyed_at', now)
 end
 
 local function answer_holder(holder)
-  if ARGV[AT + 25] == 'reject' then return { 'taken', holder } end
+  if said[25] == 'reject' then return { 'taken', holder } end
   local asked = id
   turn_to(holder)
   load()
@@ -48,7 +48,7 @@ end
 local function answer_known()
   if redis.call('EXISTS', JOB) == 1 then return reply('accepted') end
   local IDEM = idem_key()
-  local answer = IDEM and answer_bound(IDEM, ARGV[AT + 24])
+  local answer = IDEM and answer_bound(IDEM, said[24])
   if answer then return answer end
   local holder = unique_holder()
   if holder then return answer_holder(holder) end
@@ -56,18 +56,16 @@ local function answer_known()
 end
 
 local function write_new()
-  local delay, IDEM = tonumber(ARGV[AT + 23]), idem_key()
+  local delay, IDEM = tonumber(said[23]), idem_key()
   if IDEM then
-    redis.call('HSET', IDEM, 'job', id, 'fingerprint', ARGV[AT + 24])
+    redis.call('HSET', IDEM, 'job', id, 'fingerprint', said[24])
   end
-  message.created_at = now
-  if delay then message.run_at = now + delay end
-  create()
-  if delay then put('run_at', message.run_at) end
+  local run_at = delay and now + delay or tonumber(said[12])
+  create(now, run_at)
   if live then live = live + 1 end
   need_message(now + OUTBOX_PATIENCE)
-  if message.run_at and message.run_at > now then
-    enlist(DUE, message.run_at, id)
+  if run_at and run_at > now then
+    enlist(DUE, text(run_at), id)
     move('postponed')
   else
     move('submitted')

@@ -116,7 +116,8 @@ def openapi() -> str:
 
 
 async def _ask(path: str) -> object:
-    app = build(GatewaySettings(token_secret=SecretStr("made up, and long enough to be taken")))
+    settings = GatewaySettings(token_secret=SecretStr("made up, and long enough to be taken"))
+    app = build(settings).app
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         return (await http.get(path)).json()

@@ -26,8 +26,10 @@ def main() -> None:
         sys.exit(2)
     logs.configure("gateway", settings.log_level)
     _collect_garbage_less_often()
+    gateway = build(settings)
     serve(
-        build(settings),
+        gateway.app,
+        front=gateway.front,
         host=settings.host,
         port=settings.gateway_port,
         forwarded_allow_ips=settings.proxies,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -9,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from services.gateway.cors import Cors
+from services.gateway.crowd import Crowd
 from services.gateway.edge import (
     Edge,
     no_such_method,
@@ -16,7 +18,8 @@ from services.gateway.edge import (
     on_http_error,
     on_waymark_error,
 )
-from services.gateway.lane import Lane
+from services.gateway.express.front import express
+from services.gateway.express.submits import SubmitClerk
 from services.gateway.openapi import assembling
 from services.gateway.parts import Parts
 from services.gateway.routes import (
@@ -35,23 +38,28 @@ from services.gateway.routes import (
     workers,
 )
 from shared.contracts.errors import WaymarkError
+from shared.runtime.front import Front
 from shared.runtime.probes import Probe
 
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 
 
-def build_app(
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What answers: the app, and the front of its connections, which answers plain submits."""
+
+    app: ASGIApp
+    front: type[Front]
+
+
+def build_gateway(
     parts: Parts, *, ready: Mapping[str, Probe], origins: Sequence[str], lifespan: Lifespan
-) -> ASGIApp:
-    """Return the whole app; no `origins` means localhost's only, for development."""
+) -> Gateway:
+    """Return all of it; no `origins` means localhost's only, for development."""
     api = build_api(parts, ready=ready, lifespan=lifespan)
-    endpoints = {
-        "/v1/jobs": jobs.endpoint_of_submit(parts),
-        "/v1/jobs/bulk": bulk.endpoint_of_bulk(parts),
-    }
-    lane = Lane(api, endpoints)
-    edge = Edge(lane, metrics=parts.metrics, most=parts.limits.concurrent_requests)
-    return Cors(edge, origins=origins)
+    crowd = Crowd(parts.limits.concurrent_requests)
+    edge = Edge(api, metrics=parts.metrics, crowd=crowd)
+    return Gateway(Cors(edge, origins=origins), express(SubmitClerk(parts, crowd)))
 
 
 def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -> FastAPI:

@@ -63,6 +63,14 @@ class Catalogue:
             await self._look_again(not_within=0)
             await pause(REFRESH_SECONDS)
 
+    def known(self, name: str) -> JobType | None:
+        """Return a type that needs no look."""
+        return self._seen.types.get(name)
+
+    def knows_queue(self, name: str) -> bool:
+        """Whether it needs no look that some worker has declared this queue."""
+        return name in self._seen.queues
+
     async def find(self, name: str) -> JobType:
         """Return the type a client wants to run.
 

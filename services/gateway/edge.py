@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.gateway.crowd import Crowd
 from services.gateway.metrics import Metrics
 from services.gateway.problems import framework_code, problem, respond
 from services.gateway.refusals import Overloaded
@@ -29,12 +30,11 @@ log = structlog.get_logger()
 class Edge:
     """Wraps the app. Everything that leaves it bears X-Request-Id; every error is a problem."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, most: int) -> None:
-        """Let at most `most` requests in at once."""
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, crowd: Crowd) -> None:
+        """Let no more in than the crowd may hold."""
         self._app = app
         self._metrics = metrics
-        self._most = most
-        self._inside = 0
+        self._crowd = crowd
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -46,16 +46,16 @@ class Edge:
             scope = {**scope, "method": "GET"}  # the server leaves the body out
         exchange = _Exchange(scope, send)
         started = time.monotonic()
-        self._inside += 1
+        self._crowd.enter()
         try:
             await self._serve(exchange, scope, receive)
         finally:
-            self._inside -= 1
+            self._crowd.leave()
             seconds = time.monotonic() - started
             self._metrics.answered(method, _template(scope), exchange.status, seconds)
 
     async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
-        if self._inside > self._most and scope["path"] not in _PROBES:
+        if self._crowd.is_too_large and scope["path"] not in _PROBES:
             answer = problem(Overloaded(), request_id=exchange.request_id)
             await answer(scope, receive, exchange.send)
             return
@@ -87,8 +87,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         sent = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        text = sent.decode("latin-1")
-        self.request_id = text if _REQUEST_ID.fullmatch(text) else uuid_utils.uuid7().hex
+        self.request_id = name_of_request(sent.decode("latin-1"))
         self._headers = [(b"x-request-id", self.request_id.encode())]
         self._send = send
         self.started = self.finished = False
@@ -104,6 +103,11 @@ class _Exchange:
         elif not message.get("more_body"):
             self.finished = True
         await self._send(message)
+
+
+def name_of_request(sent: str) -> str:
+    """Return the id of a request: what its client calls it, where that is fit to be one."""
+    return sent if sent and _REQUEST_ID.fullmatch(sent) else uuid_utils.uuid7().hex
 
 
 def request_id(request: Request) -> str:

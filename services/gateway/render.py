@@ -2,20 +2,21 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
 from services.gateway.times import maybe_rfc3339, rfc3339
-from shared.contracts.job import Attempt, Discarded, JobRecord
+from shared.contracts.job import Attempt, DeadLetter, Discarded, JobRecord
 from shared.contracts.lifecycle import State
 
 JSON: Final = "application/json"
 POLL_SECONDS: Final = 1  # of a job that may end at any moment
 LONGEST_POLL_SECONDS: Final = 60
 _NULL: Final = msgspec.Raw(b"null")
-_encode: Final = msgspec.json.Encoder().encode
+encode: Final = msgspec.json.Encoder().encode
 
 
 class DeadLetterView(msgspec.Struct):
@@ -97,28 +98,30 @@ class JobView(msgspec.Struct):
     links: LinksView
 
 
-class AcceptedView(JobView):
-    """The same with the browser token of a submit; `deduplicated`: another request's job."""
-
+class _More(msgspec.Struct):
     access: AccessView
-    deduplicated: bool = False
+    deduplicated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Renderer:
     """Knows where the house is reached from outside."""
 
     base_url: str
     stream_url: str
 
-    @property
+    @cached_property
     def events_base(self) -> str:
         """Where the notifier's other routes are, made from the stream's address."""
         return f"http{self.stream_url.removeprefix('ws').removesuffix('/v1/stream')}"
 
+    def location(self, job: str) -> str:
+        """Return the address of a job."""
+        return f"{self.base_url}/v1/jobs/{job}"
+
     def links(self, job: str) -> LinksView:
         """Return the links of a job."""
-        own = f"{self.base_url}/v1/jobs/{job}"
+        own = self.location(job)
         return LinksView(
             self=own,
             events=f"{self.events_base}/v1/jobs/{job}/events",
@@ -128,53 +131,49 @@ class Renderer:
 
     def job(self, record: JobRecord, *, operator: bool) -> JobView:
         """Return the view of a record; `operator` sees the full errors."""
-        return JobView(**self._members(record, operator=operator))
+        return JobView(
+            id=record.id,
+            type=record.type,
+            queue=record.queue,
+            state=record.state,
+            final=record.final,
+            revision=record.revision,
+            step=record.step,
+            attempt=record.attempt,
+            max_attempts=record.max_attempts,
+            priority=record.priority,
+            payload=_raw(record.payload),
+            result=_raw(record.result),
+            error=_raw(record.error if operator else record.public_error),
+            progress=_raw(record.progress),
+            labels=record.labels,
+            unique_key=record.unique_key,
+            callback_url=record.callback_url if operator else None,
+            created_at=rfc3339(record.created_at),
+            run_at=maybe_rfc3339(record.run_at),
+            started_at=maybe_rfc3339(record.started_at),
+            finished_at=maybe_rfc3339(record.finished_at),
+            expires_at=maybe_rfc3339(record.expires_at),
+            submitted_by=record.submitted_by,
+            retry_at=maybe_rfc3339(record.retry_at),
+            cancel_requested_at=maybe_rfc3339(record.cancel_requested_at),
+            stopped_by=record.stopped_by,
+            dead_letter=_dead_letter(record.dead_letter),
+            discarded=_discarded(record.discarded),
+            redrives=record.redrives,
+            attempts=[_attempt(attempt, operator=operator) for attempt in record.attempts],
+            links=self.links(record.id),
+        )
 
     def accepted(
         self, record: JobRecord, *, operator: bool, access: AccessView, deduplicated: bool = False
-    ) -> AcceptedView:
-        """Return the view of a job just submitted."""
-        members = self._members(record, operator=operator)
-        return AcceptedView(**members, access=access, deduplicated=deduplicated)
+    ) -> bytes:
+        """Return the JSON that answers a submit.
 
-    def _members(self, record: JobRecord, *, operator: bool) -> dict[str, Any]:
-        return {
-            "id": record.id,
-            "type": record.type,
-            "queue": record.queue,
-            "state": record.state.value,
-            "final": record.final,
-            "revision": record.revision,
-            "step": record.step,
-            "attempt": record.attempt,
-            "max_attempts": record.max_attempts,
-            "priority": record.priority,
-            "payload": _raw(record.payload),
-            "result": _raw(record.result),
-            "error": _raw(record.error if operator else record.public_error),
-            "progress": _raw(record.progress),
-            "labels": record.labels,
-            "unique_key": record.unique_key,
-            "callback_url": record.callback_url if operator else None,
-            "created_at": rfc3339(record.created_at),
-            "run_at": maybe_rfc3339(record.run_at),
-            "started_at": maybe_rfc3339(record.started_at),
-            "finished_at": maybe_rfc3339(record.finished_at),
-            "expires_at": maybe_rfc3339(record.expires_at),
-            "submitted_by": record.submitted_by,
-            "retry_at": maybe_rfc3339(record.retry_at),
-            "cancel_requested_at": maybe_rfc3339(record.cancel_requested_at),
-            "stopped_by": record.stopped_by,
-            "dead_letter": DeadLetterView(
-                since=rfc3339(record.dead_letter.since), reason=record.dead_letter.reason.value
-            )
-            if record.dead_letter
-            else None,
-            "discarded": _discarded(record.discarded),
-            "redrives": record.redrives,
-            "attempts": [_attempt(attempt, operator=operator) for attempt in record.attempts],
-            "links": self.links(record.id),
-        }
+        It is the job with the browser token; `deduplicated`: it is another request's job.
+        """
+        job, more = encode(self.job(record, operator=operator)), _More(access, deduplicated)
+        return job[:-1] + b"," + encode(more)[1:]
 
 
 def etag(record: JobRecord) -> str:
@@ -186,8 +185,12 @@ def poll_after(record: JobRecord, *, now_ms: int) -> int | None:
     """Return in how many seconds a look is worth while; None for a job that has ended."""
     if record.final:
         return None
-    due = {State.SCHEDULED: record.run_at, State.RETRYING: record.retry_at}.get(record.state)
-    wait = -(-((due or now_ms) - now_ms) // 1000)
+    due = None
+    if record.state is State.SCHEDULED:
+        due = record.run_at
+    elif record.state is State.RETRYING:
+        due = record.retry_at
+    wait = 0 if due is None else -(-(due - now_ms) // 1000)
     return min(max(POLL_SECONDS, wait), LONGEST_POLL_SECONDS)
 
 
@@ -200,15 +203,16 @@ def respond(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Return the response that shows one job."""
-    return Response(_encode(view), status, _headers(record, now_ms, headers or {}), JSON)
+    return Response(encode(view), status, headers_of(record, now_ms, headers or {}), JSON)
 
 
 def unchanged(record: JobRecord, *, now_ms: int, headers: dict[str, str]) -> Response:
     """Return the response for a client that knows this state already."""
-    return Response(status_code=304, headers=_headers(record, now_ms, headers))
+    return Response(status_code=304, headers=headers_of(record, now_ms, headers))
 
 
-def _headers(record: JobRecord, now_ms: int, headers: dict[str, str]) -> dict[str, str]:
+def headers_of(record: JobRecord, now_ms: int, headers: dict[str, str]) -> dict[str, str]:
+    """Return what the head of an answer says of the job that it shows."""
     extra = {"etag": etag(record), "cache-control": "no-store", **headers}
     wait = poll_after(record, now_ms=now_ms)
     return extra if wait is None else {**extra, "retry-after": str(wait)}
@@ -219,8 +223,14 @@ def respond_json(
 ) -> Response:
     """Return any other document."""
     return Response(
-        _encode(document), status, {"cache-control": "no-store", **(headers or {})}, JSON
+        encode(document), status, {"cache-control": "no-store", **(headers or {})}, JSON
     )
+
+
+def _dead_letter(letter: DeadLetter | None) -> DeadLetterView | None:
+    if letter is None:
+        return None
+    return DeadLetterView(since=rfc3339(letter.since), reason=letter.reason.value)
 
 
 def _discarded(discarded: Discarded | None) -> DiscardedView | None:
@@ -247,7 +257,7 @@ def _without_text(error: str | None) -> msgspec.Raw:
         return _NULL
     full = json.loads(error)
     return msgspec.Raw(
-        _encode(
+        encode(
             {
                 "code": full.get("code"),
                 "message": None,

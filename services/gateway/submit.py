@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import uuid_utils
 
 from services.gateway.accepting.acceptance import Acceptance
-from services.gateway.accepting.gathering import Gathering
+from services.gateway.accepting.gathering import Gathering, Tell, Told, awaited
 from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld, root_of
 from services.gateway.catalogue import Catalogue, payload_faults
 from services.gateway.credentials import Caller
@@ -32,6 +32,7 @@ from services.gateway.refusals import (
 )
 from services.gateway.requests.jobs import TYPE, JobRequest
 from shared.contracts.answers import SubmitVerdict
+from shared.contracts.errors import WaymarkError
 from shared.contracts.idempotency import Recall
 from shared.contracts.operations import IdempotencyKey, Submit
 from shared.ports import AsyncJobStore, CommandPublisher
@@ -100,6 +101,35 @@ class Submission:
             terms=self._terms,
         )
 
+    def plan_at_once(
+        self,
+        request: JobRequest,
+        payload: str,
+        *,
+        caller: Caller,
+        traceparent: str | None,
+        key: IdempotencyKey | None,
+    ) -> Submit | None:
+        """Return what `plan` would; None where it would refuse, or look at the catalogue."""
+        job_type = self._catalogue.known(request.type)
+        fits = (
+            job_type is not None
+            and job_type.check.is_valid(request.payload)
+            and (request.queue is None or self._catalogue.knows_queue(request.queue))
+            and self._evicting() is None
+        )
+        if job_type is None or not fits:
+            return None
+        return operation_for(
+            request,
+            payload,
+            job_type,
+            caller=caller,
+            traceparent=traceparent,
+            key=key,
+            terms=self._terms,
+        )
+
     async def also_wrong(self, body: object) -> Sequence[Fault]:
         """Return what the catalogue has against a body whose other members are at fault already."""
         match body:
@@ -119,13 +149,23 @@ class Submission:
             InFlight, KeyReused: what the Idempotency-Key is bound to.
             UniqueKeyTaken, QuotaExceeded: no job was made.
         """
-        started = time.monotonic()
-        outcome = await self._gathering.accept(operation, deadline=self.deadline())
-        self._note(operation.queue, outcome)
+        outcome = await awaited(lambda tell: self.accept_and_tell(operation, tell))
         if not isinstance(outcome, Accepted):
             raise outcome
-        self._metrics.submit_took(operation.queue, time.monotonic() - started)
         return outcome
+
+    def accept_and_tell(self, operation: Submit, tell: Tell) -> None:
+        """Do the same, but call `tell` with what `accept` would return or raise."""
+        started = time.monotonic()
+
+        def note(told: Told) -> None:
+            if isinstance(told, Accepted):
+                self._metrics.submit_took(operation.queue, time.monotonic() - started)
+            if isinstance(told, Accepted | WaymarkError):
+                self._note(operation.queue, told)
+            tell(told)
+
+        self._gathering.join(operation, deadline=self.deadline(), tell=note)
 
     async def accept_many(
         self, operations: Sequence[Submit], *, deadline: float, atomic: bool = False

@@ -10,10 +10,9 @@ from typing import Final
 
 import structlog
 import uuid_utils
-from starlette.types import ASGIApp
 
 from services.gateway.access import TokenDesk
-from services.gateway.app import build_app
+from services.gateway.app import Gateway, build_gateway
 from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
@@ -81,8 +80,8 @@ class _World:
     switchboard: Switchboard
 
 
-def build(settings: GatewaySettings) -> ASGIApp:
-    """Return the gateway as one ASGI app; it connects to nothing before it is started."""
+def build(settings: GatewaySettings) -> Gateway:
+    """Return the gateway; it connects to nothing before it is started."""
     identity = f"gateway-{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}"
     world = _world(settings, identity)
     metrics = Metrics()
@@ -124,7 +123,7 @@ def build(settings: GatewaySettings) -> ASGIApp:
             yield
         log.info("gateway_stopped")
 
-    return build_app(
+    return build_gateway(
         parts,
         ready={
             "store": lambda: pulse.complaint,

@@ -33,9 +33,9 @@ class TooManyPipelined(Exception):
     """A connection sent requests faster than it takes the answers."""
 
 
-def bounded(most_connections: int) -> "type[Front]":
+def bounded(front: "type[Front]", most_connections: int) -> "type[Front]":
     """Return the front of a process that has at most so many connections at once."""
-    return type("BoundedFront", (Front,), {"most_connections": most_connections})
+    return type("BoundedFront", (front,), {"most_connections": most_connections})
 
 
 class Front(HttpToolsProtocol):
@@ -97,6 +97,7 @@ class Front(HttpToolsProtocol):
         """Read on, unless this head is too large by now."""
         super().data_received(data)
         if self._in_head:
+            self._arm()
             self._head_size += len(data)
             if self._head_size > HEAD_BYTES:
                 detail = f"The headers are larger than {HEAD_BYTES} bytes."
@@ -108,7 +109,6 @@ class Front(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_size = True, 0
         self._in_message = True
-        self._arm()
 
     def on_headers_complete(self) -> None:
         """Let it pass, unless too many wait before it."""
@@ -119,6 +119,10 @@ class Front(HttpToolsProtocol):
             raise TooManyPipelined  # the parser stops there; nothing can be written any more
         if self.parser.get_http_version() == "1.1" and not _names_one_host(self.headers):
             raise NotOneHost
+        self.begin_request()
+
+    def begin_request(self) -> None:
+        """Hand it to the app; its body may still be on the way."""
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

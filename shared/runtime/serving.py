@@ -30,6 +30,7 @@ def serve(
     port: int,
     port_setting: str = "the WAYMARK_..._PORT of this service",
     most_connections: int = MOST_CONNECTIONS,
+    front: type[Front] = Front,
     **uvicorn_options: Any,  # noqa: ANN401 - whatever uvicorn.Config takes
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return; a second signal drops what still runs.
@@ -41,7 +42,7 @@ def serve(
     """
     listener = listen(host, port, port_setting=port_setting)
     most = min(most_connections, _open_files() - SPARE_FILES)
-    server = _Server(_config(app, {"http": bounded(most), **uvicorn_options}))
+    server = _Server(_config(app, {"http": bounded(front, most), **uvicorn_options}))
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)

@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.gateway.access import TokenDesk
-from services.gateway.app import build_api, build_app
+from services.gateway.app import build_api, build_gateway
 from services.gateway.audit.trail import AuditTrail
 from services.gateway.catalogue import Catalogue
 from services.gateway.dead_letters.metrics import LetterMetrics
@@ -157,8 +157,8 @@ class FakeGateway:
             ),
         )
         self._parts = parts
-        app = build_app(parts, ready={}, origins=origins, lifespan=_never)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.gateway = build_gateway(parts, ready={}, origins=origins, lifespan=_never)
+        transport = httpx.ASGITransport(self.gateway.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(
             transport=transport, base_url="http://api.test", headers={"authorization": DEV}
         )

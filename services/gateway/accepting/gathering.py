@@ -6,23 +6,37 @@ more the load the cheaper each; a single request waits for nobody.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.outcomes import Outcome
+from services.gateway.refusals import Unavailable
 from shared.contracts.operations import Submit
 
 MOST_TOGETHER: Final = 50  # jobs: one script of 5 ms, during which Redis does nothing else
 MOST_CHARACTERS: Final = 4 * 1024 * 1024  # of their payloads
 
 
-@dataclass(frozen=True, slots=True)
+Told = Outcome | Exception
+"""What became of one job; an exception that is no WaymarkError is a mistake of ours."""
+
+Tell = Callable[[Told], object]
+
+
+async def awaited(ask: Callable[[Tell], None]) -> Told:
+    """Return what is told, for whoever may wait for it."""
+    told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+    ask(lambda one: None if told.done() else told.set_result(one))
+    return await told
+
+
+@dataclass(slots=True)
 class _Ask:
     job: Submit
     deadline: float
-    outcome: asyncio.Future[Outcome]
+    tell: Tell
 
 
 class Gathering:
@@ -34,16 +48,14 @@ class Gathering:
         self._waiting: dict[str, deque[_Ask]] = {}
         self._under_way: set[asyncio.Task[Sequence[Outcome]]] = set()
 
-    async def accept(self, job: Submit, *, deadline: float) -> Outcome:
-        """Return what became of a job; the batch it joins keeps the earliest deadline."""
-        loop = asyncio.get_running_loop()
-        ask = _Ask(job, deadline, loop.create_future())
+    def join(self, job: Submit, *, deadline: float, tell: Tell) -> None:
+        """Tell what becomes of a job; the batch it joins keeps the earliest deadline."""
+        ask = _Ask(job, deadline, tell)
         line = self._waiting.get(job.tenant)
         if line is None:
             line = self._waiting[job.tenant] = deque()
-            loop.call_soon(self._depart, job.tenant)
+            asyncio.get_running_loop().call_soon(self._depart, job.tenant)
         line.append(ask)
-        return await ask.outcome
 
     def _depart(self, tenant: str) -> None:
         line = self._waiting.pop(tenant)
@@ -59,17 +71,15 @@ class Gathering:
 
     def _tell(self, task: asyncio.Task[Sequence[Outcome]], batch: Sequence[_Ask]) -> None:
         self._under_way.discard(task)
-        asking = [ask for ask in batch if not ask.outcome.done()]  # the others were called off
+        told: Sequence[Told]
         if task.cancelled():
-            for ask in asking:
-                ask.outcome.cancel()
-        elif (mistake := task.exception()) is not None:
-            for ask in asking:
-                ask.outcome.set_exception(mistake)
+            told = [Unavailable() for _ in batch]
+        elif isinstance(mistake := task.exception(), Exception):
+            told = [mistake] * len(batch)
         else:
-            for ask, outcome in zip(batch, task.result(), strict=True):
-                if not ask.outcome.done():
-                    ask.outcome.set_result(outcome)
+            told = task.result()
+        for ask, one in zip(batch, told, strict=True):
+            ask.tell(one)
 
 
 def _next_batch(line: deque[_Ask]) -> Sequence[_Ask]:

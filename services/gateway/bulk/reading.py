@@ -59,7 +59,7 @@ class Reader:
         """Keep what every one of them is planned with."""
         self._bulk = bulk
         self._key = key
-        self._traceparent = traceparent_of(request)
+        self._traceparent = traceparent_of(request.headers)
         self._parts = parts
         self._caller = caller
 

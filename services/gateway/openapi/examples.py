@@ -48,7 +48,9 @@ def by_schema() -> dict[str, Any]:
     outlook = outlook_view(Outlook(matched=1, exact=True, sample=[letter]), renderer=_RENDERER)
     return {
         "Job": _plain(_RENDERER.job(job, operator=False)),
-        "AcceptedJob": _plain(_RENDERER.accepted(_queued(), operator=False, access=_ACCESS)),
+        "AcceptedJob": msgspec.json.decode(
+            _RENDERER.accepted(_queued(), operator=False, access=_ACCESS)
+        ),
         "BulkAnswer": bulk.example(),
         "JobPage": _page(_plain(_RENDERER.job(letter, operator=True))),
         "Access": _plain(_ACCESS),

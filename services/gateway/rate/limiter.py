@@ -55,6 +55,8 @@ class RateLimiter:
         self._buckets, self._rate, self._policy = buckets, rate, policy
         self._monotonic = monotonic
         self._grant = max(1, int(rate.per_second * GRANT_SECONDS))
+        self._low = self._grant // 2 or -1
+        self._topping_up: set[asyncio.Task[None]] = set()
         self._alone = LocalBuckets(rate, monotonic=monotonic)
         self._away_until = float("-inf")
         self._shares: OrderedDict[str, _Share] = OrderedDict()
@@ -63,10 +65,9 @@ class RateLimiter:
         """Take one request of a tenant, where there is one, and return how the tenant stands."""
         share = self._share(tenant)
         for _ in range(TRIES):
+            if (standing := self.spend(tenant)) is not None:
+                return standing
             now = self._monotonic()
-            if share.held > 0:
-                share.held -= 1
-                return self._standing(share, now)
             if now < share.empty_until:
                 return Standing(self._policy, self._rate, 0, wait=share.empty_until - now)
             if now < self._away_until:
@@ -77,20 +78,38 @@ class RateLimiter:
                     await self._draw(tenant, share)
         return Standing(self._policy, self._rate, 0, wait=REST_SECONDS)
 
+    def spend(self, tenant: str) -> Standing | None:
+        """Take one request from what this gateway holds; None where it holds none."""
+        share = self._share(tenant)
+        if share.held == 0:
+            return None
+        share.held -= 1
+        if share.held == self._low and not share.drawing.locked():
+            task = asyncio.create_task(self._top_up(tenant, share))
+            self._topping_up.add(task)
+            task.add_done_callback(self._topping_up.discard)
+        return self._standing(share, self._monotonic())
+
+    async def _top_up(self, tenant: str, share: _Share) -> None:
+        """Draw before the last is spent: under load nobody waits for a draw."""
+        async with share.drawing:
+            await self._draw(tenant, share)
+
     async def _draw(self, tenant: str, share: _Share) -> None:
         if self._monotonic() < self._away_until:
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 draw = await self._buckets.draw(
-                    tenant, self._policy, rate=self._rate, wanted=self._grant
+                    tenant, self._policy, rate=self._rate, wanted=self._grant - share.held
                 )
         except (StoreUnavailable, TimeoutError):
             self._away_until = self._monotonic() + AWAY_SECONDS
             log.debug("rate_kept_alone", policy=self._policy)
             return
         now = self._monotonic()
-        share.held, share.left, share.drawn_at = draw.granted, draw.left, now
+        share.held += draw.granted
+        share.left, share.drawn_at = draw.left, now
         if not draw.granted:
             share.empty_until = now + max(draw.wait_ms / 1000, REST_SECONDS)
 

@@ -7,13 +7,14 @@ many seconds all of it will be there again.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared.contracts.rates import Rate
 
 Header = tuple[bytes, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """About `left` requests are left of a rate. `wait` (s): how long the next has to; 0: it may."""
 
@@ -34,11 +35,14 @@ class Standing:
 
     def headers(self) -> tuple[Header, Header]:
         """Return the two header fields."""
-        rate = self.rate
-        window = math.ceil(rate.burst / rate.per_second)
-        full_in = math.ceil((rate.burst - self.left) / rate.per_second)
-        name = self.policy
+        full_in = math.ceil((self.rate.burst - self.left) / self.rate.per_second)
         return (
-            (b"ratelimit-policy", b'"%s";q=%d;w=%d' % (name.encode(), rate.burst, window)),
-            (b"ratelimit", b'"%s";r=%d;t=%d' % (name.encode(), self.left, full_in)),
+            _policy_header(self.policy, self.rate),
+            (b"ratelimit", f'"{self.policy}";r={self.left};t={full_in}'.encode()),
         )
+
+
+@lru_cache(maxsize=64)
+def _policy_header(policy: str, rate: Rate) -> Header:
+    window = math.ceil(rate.burst / rate.per_second)
+    return (b"ratelimit-policy", f'"{policy}";q={rate.burst};w={window}'.encode())

@@ -1,13 +1,14 @@
 """Which buckets a caller takes from. An honest caller is never held up by somebody else's."""
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.credentials import Caller
 from services.gateway.rate.limiter import RateLimiter
 from services.gateway.rate.local import LocalBuckets
-from services.gateway.rate.standing import Standing
+from services.gateway.rate.standing import Header, Standing
 from shared.contracts.rates import Rate
 
 FAILURES: Final = Rate(10, 100)  # wrong credentials of an address, a second and at once
@@ -40,6 +41,18 @@ class Turnstile:
                 return own
         shared = await self.pages.ask(caller.home) if self.pages else None
         return shared if shared is not None and not shared.passes else own or shared
+
+    def pass_at_once(self, caller: Caller) -> Sequence[Header] | None:
+        """Take a request of a key from what this gateway holds of its bucket.
+
+        Return the headers that say how it stands; None where it has to `ask`.
+        """
+        if caller.grant is not None:
+            return None
+        if self.tenants is None:
+            return ()
+        standing = self.tenants.spend(caller.home)
+        return None if standing is None else standing.headers()
 
     def fail(self, address: str) -> Standing:
         """Note that somebody at this address has shown a wrong credential."""

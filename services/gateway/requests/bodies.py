@@ -6,11 +6,13 @@ down the road (Lua, JavaScript) do not, or read them differently. They stop here
 
 import asyncio
 import json
+import json.scanner
 import math
 import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Final, NoReturn
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
@@ -159,7 +161,7 @@ def parse_json(body: bytes) -> object:
     """
     try:
         text = body.decode()
-        value: object = _decoder.decode(text)
+        value = _value_of(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as fault:
@@ -173,9 +175,21 @@ def parse_json(body: bytes) -> object:
     return value
 
 
+def _value_of(text: str) -> object:
+    # `decode` looks for white space on both sides first, which most texts have not
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)
+    return value if end == len(text) else _decoder.decode(text)
+
+
 def canonical(value: object) -> bytes:
     """Return the one text of a JSON value, whatever the order of keys and white space was."""
-    return _canonical(value).encode()
+    try:
+        return _canonical(value)
+    except OverflowError:  # an integer of more than 64 bits
+        return _canonical_of_any(value).encode()
 
 
 def _check_depth(value: object) -> None:
@@ -226,9 +240,11 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number.")
 
 
-_canonical: Final = json.JSONEncoder(
+_canonical: Final = msgspec.json.Encoder(order="sorted").encode
+_canonical_of_any: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False
 ).encode
 _decoder: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=_number, parse_constant=_constant
 )
+_scan: Final = json.scanner.make_scanner(_decoder)  # type: ignore[arg-type]  # the one that `decode` asks

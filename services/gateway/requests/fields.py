@@ -32,22 +32,25 @@ class Fields:
             raise Invalid(errors=[Fault("This must be an object.", "")])
         self.faults: list[Fault] = []
         self._members: Mapping[str, object] = members
-        self._asked: set[str] = set()
+        self._asked: list[str] = []
+        self._found = 0
 
     def required(self, name: str, rule: Rule[Value]) -> Value | None:
         """Return the member, or None after noting a fault."""
-        self._asked.add(name)
+        self._asked.append(name)
         if name not in self._members:
             self.faults.append(Fault("This is required.", pointer(name)))
             return None
+        self._found += 1
         return self._apply(name, rule)
 
     def optional(self, name: str, rule: Rule[Value]) -> Value | None:
         """Return the member, or None when it is missing, null, or at fault."""
-        self._asked.add(name)
-        if self._members.get(name) is None:
+        self._asked.append(name)
+        if name not in self._members:
             return None
-        return self._apply(name, rule)
+        self._found += 1
+        return None if self._members[name] is None else self._apply(name, rule)
 
     def fault(self, name: str, detail: str, *within: str) -> None:
         """Note a fault of the member `name`, or of what is at the path `within` it."""
@@ -59,7 +62,7 @@ class Fields:
         Raises:
             Invalid: with a fault for each.
         """
-        if len(self._members) > len(self._asked) or not self._asked.issuperset(self._members):
+        if self._found < len(self._members):
             for name in self._members:
                 if name not in self._asked:
                     self.fault(name, "This field is not known.")

@@ -37,7 +37,7 @@ QUEUE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class JobRequest:
     """A job as asked for; times and durations in ms, `payload` parsed."""
 

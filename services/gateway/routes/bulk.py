@@ -12,7 +12,6 @@ from services.gateway.bulk.carrying_out import OneByOne
 from services.gateway.bulk.reading import Reader, read_bulk
 from services.gateway.credentials import Caller, Scope
 from services.gateway.edge import request_id
-from services.gateway.lane import Endpoint
 from services.gateway.openapi import bulk as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import described
@@ -26,13 +25,9 @@ RETRY_AFTER_SECONDS: Final = 2  # as in `problems.py`
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
     """Add the routes of this noun."""
-    app.post("/v1/jobs/bulk", **openapi.SUBMIT_BULK)(endpoint_of_bulk(parts))
-
-
-def endpoint_of_bulk(parts: Parts) -> Endpoint:
-    """Return what answers POST /v1/jobs/bulk."""
     under_way = 0
 
+    @app.post("/v1/jobs/bulk", **openapi.SUBMIT_BULK)
     async def submit_bulk(request: Request) -> Response:
         """Submit up to 1,000 jobs; each gets a status of its own."""
         nonlocal under_way
@@ -50,8 +45,6 @@ def endpoint_of_bulk(parts: Parts) -> Endpoint:
         finally:
             under_way -= 1
         return _answer(outcomes, request)
-
-    return submit_bulk
 
 
 async def _carry_out(request: Request, parts: Parts, caller: Caller) -> Sequence[Outcome]:

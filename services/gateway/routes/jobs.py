@@ -6,17 +6,17 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
+from services.gateway.accepted import answer_for
 from services.gateway.accepting.outcomes import Accepted
 from services.gateway.cancel import cancel_job, check_cancellable, parse_cancel
 from services.gateway.credentials import Caller, Scope
 from services.gateway.job_list import parse_page_request, write_cursor
-from services.gateway.lane import Endpoint
 from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.problems import STATUS
 from services.gateway.read import read_job
 from services.gateway.refusals import Refusal
-from services.gateway.render import respond, respond_json, unchanged
+from services.gateway.render import JSON, respond, respond_json, unchanged
 from services.gateway.requests.bodies import (
     check_json_headers,
     optional_json,
@@ -33,25 +33,22 @@ from shared.contracts.operations import IdempotencyKey, ListJobs
 ReadRequest = Callable[[Parts, bytes, object], Awaitable[tuple[JobRequest, str]]]
 """Turns a body and its JSON into a request and the exact text of its payload."""
 
-_ROUTE: Final = "POST /v1/jobs"
+ROUTE_OF_SUBMIT: Final = "POST /v1/jobs"
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
     """Add the routes of this noun."""
-    app.post("/v1/jobs", status_code=202, **openapi.SUBMIT)(endpoint_of_submit(parts))
+    _add_submit(app, parts)
     _add_list(app, parts)
     _add_read(app, parts)
     _add_cancel(app, parts)
 
 
-def endpoint_of_submit(parts: Parts) -> Endpoint:
-    """Return what answers POST /v1/jobs."""
-
+def _add_submit(app: FastAPI, parts: Parts) -> None:
+    @app.post("/v1/jobs", status_code=202, **openapi.SUBMIT)
     async def submit_job(request: Request) -> Response:
         """Put a job on record and into the broker; 202 means it is safe."""
-        return await submit(request, parts, route=_ROUTE, read=read_job_request)
-
-    return submit_job
+        return await submit(request, parts, route=ROUTE_OF_SUBMIT, read=read_job_request)
 
 
 def _add_list(app: FastAPI, parts: Parts) -> None:
@@ -139,7 +136,7 @@ async def _submit(
     try:
         wanted, payload = await read(parts, body, parsed)
         operation = await parts.submission.plan(
-            wanted, payload, caller=caller, traceparent=traceparent_of(request), key=key
+            wanted, payload, caller=caller, traceparent=traceparent_of(request.headers), key=key
         )
     except Refusal:
         # What is refused today (its expires_at has passed, its type is gone) may be the repeat of
@@ -164,19 +161,8 @@ async def _accepted(
     job = accepted.job
     if seconds:
         job = await parts.waiting.until_final(job, seconds)
-    view = parts.renderer.accepted(
-        job,
-        operator=Scope.OPERATE in caller.scopes,
-        access=parts.desk.for_job(job.tenant, job.id, key=caller.key),
-        deduplicated=accepted.deduplicated,
-    )
-    headers = {"location": view.links.self}
-    if accepted.replayed:
-        headers["idempotent-replayed"] = "true"
-    if seconds:
-        headers["preference-applied"] = f"wait={seconds}"
-    status = 200 if accepted.deduplicated or (seconds and job.final) else 202
-    return respond(view, job, now_ms=_now_ms(), status=status, headers=headers)
+    answer = answer_for(accepted, job, parts, caller, waited=seconds)
+    return Response(answer.body, answer.status, answer.headers, JSON)
 
 
 def _count(refusal: Refusal, parts: Parts) -> None:

@@ -10,8 +10,8 @@ import uuid_utils
 from msgspec.structs import replace
 
 from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE, Acceptance
-from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering
-from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld
+from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering, Told, awaited
+from services.gateway.accepting.outcomes import Accepted, Withheld
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import KeyReused, QuotaExceeded, Unavailable, UniqueKeyTaken
 from shared.contracts.batches import ConfirmMany, SubmitMany
@@ -49,11 +49,13 @@ class House:
         self.acceptance = Acceptance(store=self.store, publisher=self.publisher, metrics=Metrics())
         self.gathering = Gathering(self.acceptance)
 
-    async def accept(self, *jobs: Submit) -> Sequence[Outcome]:
+    async def accept(self, *jobs: Submit) -> Sequence[Told]:
         """Submit jobs in the same moment."""
-        return await asyncio.gather(
-            *(self.gathering.accept(job, deadline=in_time()) for job in jobs)
-        )
+        return await asyncio.gather(*(self.one(job, deadline=in_time()) for job in jobs))
+
+    async def one(self, job: Submit, *, deadline: float) -> Told:
+        """Submit one."""
+        return await awaited(lambda tell: self.gathering.join(job, deadline=deadline, tell=tell))
 
     def state(self, job: Submit) -> State | None:
         """Return the state of a job, None where it is not on record."""
@@ -94,7 +96,7 @@ async def test_jobs_of_one_moment_are_one_call_of_the_store_and_one_write_to_the
     assert [message.job for message, _ in house.publisher.sent] == [job.job for job in jobs]
 
 
-def job_of(outcome: Outcome) -> str:
+def job_of(outcome: Told) -> str:
     assert isinstance(outcome, Accepted), outcome
     return outcome.job.id
 
@@ -150,7 +152,7 @@ async def test_each_hears_of_its_own_job_alone(house: House) -> None:
     ]
 
 
-def kind(outcome: Outcome) -> object:
+def kind(outcome: Told) -> object:
     return outcome.outcome if isinstance(outcome, Accepted) else type(outcome)
 
 
@@ -191,7 +193,7 @@ async def test_one_that_the_broker_refuses_harms_no_other(house: House) -> None:
     ]
 
 
-def extra(outcome: Outcome) -> dict[str, object]:
+def extra(outcome: Told) -> dict[str, object]:
     assert isinstance(outcome, Unavailable)
     return outcome.extra
 
@@ -212,7 +214,7 @@ async def test_a_frozen_broker_is_unavailable_within_the_deadline(house: House) 
     loop = asyncio.get_running_loop()
 
     outcomes = await asyncio.gather(
-        *(house.gathering.accept(a_job(), deadline=loop.time() + 0.2) for _ in range(3))
+        *(house.one(a_job(), deadline=loop.time() + 0.2) for _ in range(3))
     )
 
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
@@ -220,8 +222,8 @@ async def test_a_frozen_broker_is_unavailable_within_the_deadline(house: House) 
 
 
 async def test_a_request_that_is_called_off_disturbs_nobody(house: House) -> None:
-    gone = asyncio.create_task(house.gathering.accept(a_job(), deadline=in_time()))
-    stays = asyncio.create_task(house.gathering.accept(a_job(), deadline=in_time()))
+    gone = asyncio.create_task(house.one(a_job(), deadline=in_time()))
+    stays = asyncio.create_task(house.one(a_job(), deadline=in_time()))
     await asyncio.sleep(0)
     gone.cancel()
 
@@ -233,10 +235,7 @@ async def test_a_request_that_is_called_off_disturbs_nobody(house: House) -> Non
 async def test_a_mistake_of_ours_reaches_everybody_it_concerns(house: House) -> None:
     house.publisher.failure = ZeroDivisionError()
 
-    outcomes = await asyncio.gather(
-        *(house.gathering.accept(a_job(), deadline=in_time()) for _ in range(2)),
-        return_exceptions=True,
-    )
+    outcomes = await asyncio.gather(*(house.one(a_job(), deadline=in_time()) for _ in range(2)))
 
     assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError] * 2
 

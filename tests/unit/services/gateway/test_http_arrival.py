@@ -1,4 +1,4 @@
-"""The fast lane answers as the app would: same headers read, same errors, same counts."""
+"""How requests arrive: by other methods, from browsers, with bodies in parts."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,27 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.lane import _Read
 from tests.fakes.gateway import FakeGateway
-
-RAW = [(b"prefer", b"first"), (b"x-a", b"1"), (b"prefer", b"second"), (b"x-b", b"\xe9")]
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> FakeGateway:
     return FakeGateway(tmp_path)
-
-
-def test_headers_are_read_as_the_framework_reads_them() -> None:
-    headers = _Read(RAW)
-
-    assert (headers["Prefer"], headers.get("prefer")) == ("first", "first")
-    assert (headers.get("x-b"), headers.get("none"), headers.get("none", "d")) == ("é", None, "d")
-    assert "X-A" in headers
-    assert "x-c" not in headers
-    assert headers.getlist("prefer") == ["first", "second"]
-    with pytest.raises(KeyError):
-        headers["x-c"]
 
 
 async def test_other_methods_of_its_path_still_reach_the_app(gateway: FakeGateway) -> None:

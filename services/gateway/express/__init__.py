@@ -1,0 +1,1 @@
+"""A plain submit, answered where it is read: no task, no framework, one write (ADR 16)."""

@@ -289,4 +289,25 @@ MUTANTS = [
         "WAITING .. name, 0, 0,",
         "WAITING .. name, -1, -1,",
     ),
+    Mutant(
+        "a key that was handed over is still the first one's",
+        "bound",
+        "(bound[4] or bound[1]) ~= asked",
+        "bound[1] ~= asked",
+        seed=7,
+    ),
+    Mutant("an attempt begins where the last one was", "move", "    put('progress', nil)\n", ""),
+    Mutant(
+        "a new message is handed out as late as the one before",
+        "move",
+        "  if job.handed > 0 then put('handed', 0) end\n",
+        "",
+        seed=6,
+    ),
+    Mutant(
+        "a first message was made necessary at no time",
+        "move",
+        "tonumber(v[31]) or created_at",
+        "tonumber(v[31]) or 0",
+    ),
 ]

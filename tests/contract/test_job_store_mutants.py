@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from tests.contract.store_batching import batch_machine_on
+from tests.contract.store_batching_mutants import BATCHING_MUTANTS
 from tests.contract.store_keeping import keeping_machine_on
 from tests.contract.store_keeping_mutants import KEEPING_MUTANTS
 from tests.contract.store_machine import machine_on
@@ -43,6 +45,7 @@ AVAILABLE_PROVIDERS["seed"] = FromTheSeedAlone
 # The examples of the larger machine take longer: its seeds find their bug within these, and have
 # to be chosen anew when the machine has changed.
 FEW = settings(ENOUGH, max_examples=10, backend="seed")
+SHORT = settings(FEW, stateful_step_count=15)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -53,6 +56,11 @@ def test_a_seeded_bug_is_caught(mutant: Mutant, redis_url: str) -> None:
 @pytest.mark.parametrize("mutant", KEEPING_MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_seeded_bug_in_what_is_kept_is_caught(mutant: Mutant, redis_url: str) -> None:
     catch(mutant, redis_url, keeping_machine_on, FEW)
+
+
+@pytest.mark.parametrize("mutant", BATCHING_MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_seeded_bug_in_batches_is_caught(mutant: Mutant, redis_url: str) -> None:
+    catch(mutant, redis_url, batch_machine_on, SHORT)
 
 
 def catch(

@@ -11,7 +11,10 @@ local live
 local function is_over_quota(more)
   local quota = tonumber(said[26])
   if not quota then return false end
-  live = live or redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN)
+  if not live then
+    flush()
+    live = redis.call('ZCOUNT', STATES, '-inf', '(' .. FIRST_FINAL * RANK_SPAN)
+  end
   return live + more >= quota
 end
 

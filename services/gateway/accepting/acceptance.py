@@ -58,6 +58,8 @@ class Acceptance:
             return unavailable(fault, times=len(jobs))
         outcomes = list(await self.make_safe(jobs, answers, deadline=deadline))
         owed = [place for place, answer in enumerate(answers) if answer.owed]
+        if not owed:
+            return outcomes
         again = await asyncio.gather(*(self._ask_again(jobs[place], deadline) for place in owed))
         for place, outcome in zip(owed, again, strict=True):
             outcomes[place] = outcome
@@ -100,6 +102,8 @@ class Acceptance:
             else:
                 lost.append((place, self._give_up(job, asked[place], fault, withdraws=withdraws)))
         await self._confirm(safe)
+        if not lost:
+            return outcomes
         told = await asyncio.gather(*(giving_up for _, giving_up in lost))
         for (place, _), outcome in zip(lost, told, strict=True):
             outcomes[place] = outcome

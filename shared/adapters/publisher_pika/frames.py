@@ -1,15 +1,16 @@
-"""The bytes of a `basic.publish`: AMQP 0-9-1, sections 2.3.5 and 4.2. Pure.
+"""The bytes of a `basic.publish` and of its confirm: AMQP 0-9-1, sections 2.3.5 and 4.2. Pure.
 
 pika builds five objects for each message and packs them field by field; that was a third of what
 the processor did for a publish. What we send is always of the same shape, so most of it is known.
+The same goes for what we hear.
 """
 
 import struct
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 _METHOD, _HEADER, _BODY, _END = 1, 2, 3, 0xCE
-_BASIC, _PUBLISH = 60, 40
+_BASIC, _PUBLISH, _ACK, _NACK = 60, 40, 80, 120
 _MANDATORY: Final = 0b01
 _PERSISTENT: Final = 2
 # Which properties follow, in this order: content-type, delivery-mode, correlation-id, message-id.
@@ -18,6 +19,10 @@ _CONTENT_TYPE: Final = b"application/json"
 _method_head: Final = struct.Struct(">BHLHHH").pack
 _content_head: Final = struct.Struct(">BHLHHQH").pack
 _body_head: Final = struct.Struct(">BBHL").pack  # after the end of the frame before it
+_answer: Final = struct.Struct(">BHLHHQBB")  # of a confirm, whole
+_ANSWER_PAYLOAD_BYTES: Final = _answer.size - 8  # without the frame around it
+CONFIRM_BYTES: Final = _answer.size
+_MULTIPLE: Final = 0b01
 _METHOD_HEAD_BYTES: Final = 6  # of its payload: class, method, a reserved short
 _CONTENT_HEAD_BYTES: Final = 14  # class, weight, size, flags
 _PROPERTIES_START: Final = bytes([len(_CONTENT_TYPE)]) + _CONTENT_TYPE + bytes([_PERSISTENT])
@@ -60,6 +65,26 @@ def publish_frames(
         if 0 < size <= most
         else _body_frames(channel, body, most),
     )
+
+
+class Heard(NamedTuple):
+    """One confirm: the broker has, or refuses (not `has`), a message, or all up to that one."""
+
+    number: int
+    multiple: bool
+    has: bool
+
+
+def leading_confirms(channel: int, heard: bytes) -> list[Heard]:
+    """Return the confirms on a channel that `heard` begins with: each takes CONFIRM_BYTES of it."""
+    found: list[Heard] = []
+    for at in range(0, len(heard) - CONFIRM_BYTES + 1, CONFIRM_BYTES):
+        kind, on, size, class_, method, number, bits, end = _answer.unpack_from(heard, at)
+        is_confirm = class_ == _BASIC and method in {_ACK, _NACK} and size == _ANSWER_PAYLOAD_BYTES
+        if not is_confirm or (kind, on, end) != (_METHOD, channel, _END):
+            break
+        found.append(Heard(number, bool(bits & _MULTIPLE), method == _ACK))
+    return found
 
 
 @lru_cache(maxsize=_WAYS_KNOWN)

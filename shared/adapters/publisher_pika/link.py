@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.connection import Parameters
 from pika.exceptions import ChannelClosedByBroker
@@ -18,6 +17,7 @@ from pika.spec import Basic, BasicProperties
 
 from shared.adapters.publisher_pika.confirms import Batch, Confirms
 from shared.adapters.publisher_pika.frames import publish_frames
+from shared.adapters.publisher_pika.wire import Wire
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.topology import Topology
 
@@ -45,7 +45,7 @@ class Link:
         self.blocked = False
         self.confirms = Confirms()
         self._on_answered = on_answered
-        self._connection: _OneWrite | None = None
+        self._connection: Wire | None = None
         self._ended = asyncio.Event()  # the connection is no more, on our side at least
         self._channel: Channel | None = None
 
@@ -123,7 +123,7 @@ class Link:
             raise BrokerUnavailable(self.lost.result())
 
     def _connect(self, parameters: Parameters, done: Callable[[object], None]) -> None:
-        self._connection = _OneWrite(
+        self._connection = Wire(
             parameters,
             on_open_callback=done,
             on_open_error_callback=self._on_ended,
@@ -139,16 +139,21 @@ class Link:
             self._channel.add_on_close_callback(self._on_channel_closed)
 
     def _prepare(self, topology: Topology, done: Callable[[object], None]) -> None:
-        if self._channel is not None:
+        if self._channel is not None and self._connection is not None:
             self._channel.add_on_return_callback(self._on_return)
+            self._connection.on_confirm(int(self._channel.channel_number), self._on_heard)
             _declare(self._channel, topology)
             # Everything before it went out without waiting: this answer is the answer to all.
             self._channel.confirm_delivery(self._on_confirm, callback=done)
 
     def _on_confirm(self, frame: Method[Basic.Ack | Basic.Nack]) -> None:
         answer = frame.method
-        hear = self.confirms.acked if isinstance(answer, Basic.Ack) else self.confirms.nacked
-        self._on_answered(hear(answer.delivery_tag, multiple=answer.multiple))
+        has = isinstance(answer, Basic.Ack)
+        self._on_heard(answer.delivery_tag, multiple=answer.multiple, has=has)
+
+    def _on_heard(self, number: int, *, multiple: bool, has: bool) -> None:
+        hear = self.confirms.acked if has else self.confirms.nacked
+        self._on_answered(hear(number, multiple=multiple))
 
     def _on_return(
         self, _channel: Channel, method: Basic.Return, properties: BasicProperties, _body: bytes
@@ -186,27 +191,6 @@ class Link:
         connection = self._connection
         if connection is not None and not (connection.is_closing or connection.is_closed):
             connection.close()
-
-
-class _OneWrite(AsyncioConnection):
-    @property
-    def frame_max(self) -> int:
-        """The largest frame that both sides take, in bytes."""
-        return int(self.params.frame_max)
-
-    def write(self, frames: bytes) -> None:
-        """Send what is frames already."""
-        self._output_marshaled_frames((frames,))
-
-    def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
-        # pika makes a system call for each of a message's three frames: one saves a fifth of the
-        # processor time of a publish. The stubs leave private methods out.
-        super()._output_marshaled_frames([b"".join(marshaled_frames)])  # type: ignore[misc]
-
-    def abort(self) -> None:
-        """Close the socket without another word: the broker does not answer to `close`."""
-        if not self.is_closed:
-            self._terminate_stream(None)  # type: ignore[attr-defined]
 
 
 def _declare(channel: Channel, topology: Topology) -> None:

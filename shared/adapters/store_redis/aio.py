@@ -1,6 +1,5 @@
 """The store for callers on an event loop."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -35,7 +34,7 @@ class AsyncRedisStore:
     async def do(self, operation: Operation[A]) -> A:
         """Carry out one operation; see `ports.JobStore.do`."""
         asked = self._packer.pack(operation)
-        reply = await self._asker.persist(lambda: self._call(operation, asked))
+        reply = await self._asker.persist(lambda within: self._call(operation, asked, within))
         answer: A = decode(operation, reply)
         return answer
 
@@ -55,11 +54,12 @@ class AsyncRedisStore:
         """Close the connection."""
         self._asker.close()
 
-    async def _call(self, operation: Operation[Any], asked: Sequence[bytes]) -> Any:  # noqa: ANN401
+    async def _call(self, operation: Operation[Any], asked: Sequence[bytes], within: float) -> Any:  # noqa: ANN401 - replies have no type
         try:
-            return await self._asker.line.ask(*asked)
+            return await self._asker.line.ask(*asked, within=within)
         except NoScriptError:
-            return await self._asker.line.ask(*self._packer.pack_with_text(operation))
+            told = self._packer.pack_with_text(operation)
+            return await self._asker.line.ask(*told, within=within)
 
 
 class Asker:
@@ -73,21 +73,21 @@ class Asker:
 
     async def ask(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
         """Carry out one command, which may be repeated; raises as `persist` does."""
-        return await self.persist(lambda: self.line.ask(command))
+        return await self.persist(lambda within: self.line.ask(command, within=within))
 
     async def ask_if_allowed(self, *command: Any) -> Any:  # noqa: ANN401 - replies have no type
         """Carry out one command; None when Redis forbids it. Raises as `persist` does."""
 
-        async def attempt() -> Any:  # noqa: ANN401 - replies have no type
+        async def attempt(within: float) -> Any:  # noqa: ANN401 - replies have no type
             try:
-                return await self.line.ask(command)
+                return await self.line.ask(command, within=within)
             except ResponseError:
                 return None
 
         return await self.persist(attempt)
 
-    async def persist(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """Ask until there is an answer.
+    async def persist(self, ask: Callable[[float], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Ask until there is an answer; `ask` is told within how many seconds to get it.
 
         Raises:
             StoreUnavailable: none within the deadline, or Redis refuses.
@@ -95,8 +95,7 @@ class Asker:
         patience = outage.Patience(self._deadline)
         while True:
             try:
-                async with asyncio.timeout(min(self._try_takes, patience.left)):
-                    return await ask()
+                return await ask(min(self._try_takes, patience.left))
             except TimeoutError as fault:
                 self.line.doubt(self._try_takes)
                 patience.bear(fault)

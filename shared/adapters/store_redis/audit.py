@@ -29,7 +29,7 @@ class RedisAudit:
         if entry.tenant is not None:
             streams.append((keys.audit(entry.tenant), TENANT_KEEPS))
         commands = [("XADD", key, "MAXLEN", "~", most, "*", _FIELD, text) for key, most in streams]
-        await self._asker.persist(lambda: self._asker.line.ask(*commands))
+        await self._asker.persist(lambda within: self._asker.line.ask(*commands, within=within))
 
     async def page(
         self, tenant: str | None, *, before: str | None, limit: int

@@ -2,10 +2,10 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.adapters.store_redis import keys
 from shared.contracts import batches, callbacks, idempotency, overdue, queues, retention
@@ -19,8 +19,7 @@ AS_BEFORE: Final = "="  # the rest is said of the job before it; else "" and the
 _OWN: Final = (4, 10, 11, 17, 20)  # in `described`: payload, traceparent, key, unique, fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One script call. `enrols`: it may write the tenant's first record."""
 
     script: str
@@ -131,10 +130,8 @@ def split(described: tuple[Argument, ...]) -> tuple[tuple[Argument, ...], tuple[
 
 def head_of_many(op: batches.SubmitMany) -> Call:
     """Return the call without what it says of each job."""
-    return replace(
-        _about_tenant("submit_many", op, int(op.atomic), len(op.jobs)),
-        enrols=True,
-    )
+    args = (*_head(op, ""), int(op.atomic), len(op.jobs))
+    return Call("submit_many", keys.of_tenant(op.tenant), args, enrols=True)
 
 
 def described(op: ops.Submit) -> tuple[Argument, ...]:

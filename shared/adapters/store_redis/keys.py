@@ -1,5 +1,6 @@
 """Where everything lies in Redis. All keys of one tenant share one slot of a cluster."""
 
+from functools import lru_cache
 from typing import Final
 
 TENANTS: Final = "wm:tenants"
@@ -9,6 +10,7 @@ PAUSED: Final = "wm:paused"
 AUDIT: Final = "wm:audit"
 KEYS: Final = "wm:keys"
 KEYS_USED: Final = "wm:keys:used"
+_TENANTS_KNOWN: Final = 1024  # at a time
 
 
 def prefix(tenant: str) -> str:
@@ -46,6 +48,7 @@ def duty(name: str) -> str:
     return f"wm:duty:{name}"
 
 
+@lru_cache(maxsize=_TENANTS_KNOWN)
 def of_tenant(tenant: str) -> tuple[str, ...]:
     """Return the keys that every script of a tenant gets, in the order of `prelude.lua`."""
     start = prefix(tenant)

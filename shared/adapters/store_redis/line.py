@@ -24,26 +24,30 @@ class Line:
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
-    async def ask(self, *commands: tuple[Any, ...] | bytes) -> Any:  # noqa: ANN401
+    async def ask(self, *commands: tuple[Any, ...] | bytes, within: float) -> Any:  # noqa: ANN401
         """Send the commands at once and return the reply to the last one.
 
         A command is its name and arguments, or these packed.
 
-        The caller keeps the time, and calls `doubt` when it has run out.
-
         Raises:
+            TimeoutError: not within so many seconds; then the caller calls `doubt`.
             redis.exceptions.ConnectionError: the connection broke.
             redis.exceptions.ResponseError: Redis refused the last command.
         """
         wire = self._wire
         if wire is None or wire.is_lost:
-            wire = await self._connect()
+            async with asyncio.timeout(within):
+                wire = await self._connect()
         reply = wire.send(commands)
+        # a timer of the loop's own: `asyncio.timeout` costs as much as all the rest of this
+        ending = asyncio.get_running_loop().call_later(within, _end, reply)
         try:
             return _checked(await reply)
         except exceptions.ReadOnlyError:
             wire.abort()  # the address may lead to another primary now
             raise
+        finally:
+            ending.cancel()
 
     def doubt(self, silence: float) -> None:
         """Give the connection up if it has said nothing for `silence` seconds.
@@ -148,6 +152,11 @@ class _Wire(asyncio.Protocol):
         if self._transport and not self._transport.is_closing():
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
+
+
+def _end(reply: asyncio.Future[Any]) -> None:
+    if not reply.done():
+        reply.set_exception(TimeoutError())
 
 
 _CLASSES: Final = {

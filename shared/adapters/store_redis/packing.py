@@ -4,6 +4,7 @@ What a batch of submits has in common is packed once for a run of such batches.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import hiredis
@@ -23,6 +24,7 @@ from shared.adapters.store_redis.scripts import Script
 from shared.contracts.batches import SubmitMany
 from shared.contracts.operations import Operation, Submit
 
+_TENANTS_KNOWN: Final = 1024  # at a time
 _OWN: Final = 7  # arguments of each job: its id, what is its own, and whether the rest follows
 
 
@@ -96,7 +98,12 @@ def _bare(arguments: tuple[Argument, ...]) -> bytes:
 def _enrolment(call: Call) -> list[bytes]:
     if not call.enrols:
         return []
-    return [_packed(("SADD", keys.TENANTS, keys.tenant_of(call.keys[0])))]
+    return [_enrolment_of(call.keys[0])]
+
+
+@lru_cache(maxsize=_TENANTS_KNOWN)
+def _enrolment_of(key: str) -> bytes:
+    return _packed(("SADD", keys.TENANTS, keys.tenant_of(key)))
 
 
 def _packed(arguments: Any) -> bytes:  # noqa: ANN401 - its stub asks for a tuple of one

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
-from shared.adapters.publisher_pika.frames import publish_frames
+from shared.adapters.publisher_pika.frames import CONFIRM_BYTES, leading_confirms, publish_frames
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz.0123456789-", max_size=255)
 
@@ -46,3 +46,46 @@ def test_a_body_is_cut_where_the_connection_wants_it(size: int) -> None:
 def test_a_name_that_is_no_ascii_is_not_sent() -> None:
     with pytest.raises(UnicodeEncodeError):
         publish_frames(3, "", "é", b"", number=1, message_id="j", frame_max=4096)
+
+
+NUMBERS = st.integers(1, 2**63)
+OTHERS = st.sampled_from(
+    [
+        frame.Heartbeat().marshal(),
+        frame.Method(4, spec.Basic.Ack(7, multiple=True)).marshal(),
+        frame.Method(3, spec.Basic.Return(312, "NO_ROUTE", "", "q")).marshal(),
+        frame.Method(3, spec.Basic.Ack(7, multiple=True)).marshal()[:-1],
+        b"",
+    ]
+)
+
+
+@given(st.lists(st.tuples(NUMBERS, st.booleans(), st.booleans()), max_size=6), OTHERS)
+def test_the_confirms_in_front_are_read_as_pika_would(
+    confirms: list[tuple[int, bool, bool]], rest: bytes
+) -> None:
+    heard = b"".join(
+        frame.Method(
+            3,
+            spec.Basic.Ack(number, multiple=multiple) if has else spec.Basic.Nack(number, multiple),
+        ).marshal()
+        for number, multiple, has in confirms
+    )
+
+    assert leading_confirms(3, heard + rest) == confirms
+    assert len(heard) == CONFIRM_BYTES * len(confirms)
+
+
+FRAME_AND_METHOD = [*range(11), 20]  # where the bytes stand that make a confirm of it
+
+
+@given(NUMBERS, st.sampled_from(FRAME_AND_METHOD), st.integers(1, 255))
+def test_what_differs_in_one_byte_is_no_confirm(number: int, at: int, by: int) -> None:
+    heard = bytearray(frame.Method(3, spec.Basic.Ack(number)).marshal())
+    heard[at] ^= by
+
+    found = leading_confirms(3, bytes(heard))
+
+    assert found == [] or (
+        found == [(number, False, False)] and heard[10] == spec.Basic.Nack.INDEX & 0xFF
+    )

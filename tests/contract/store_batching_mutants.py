@@ -5,15 +5,15 @@ from tests.contract.store_mutants import Mutant
 BATCHING_MUTANTS = [
     Mutant(
         "a batch keeps to itself what it gathered",
-        "prelude",
+        "gathering",
         "redis.call('ZADD', index, unpack(",
         "redis.call('EXISTS', index, unpack(",
         seed=4,
     ),
     Mutant(
         "the events of a batch count as one",
-        "prelude",
-        "'seq', gathered_events)",
+        "gathering",
+        "'seq', events)",
         "'seq', 1)",
         seed=4,
     ),
@@ -60,7 +60,7 @@ BATCHING_MUTANTS = [
     Mutant("all of a batch begin like the first", "submit_many", "  beginning = nil\n", "", seed=1),
     Mutant(
         "a confirm that comes again makes a job wait anew",
-        "confirming",
+        "confirm_many",
         "owed[place]\n      and ",
         "",
         seed=1,
@@ -70,6 +70,20 @@ BATCHING_MUTANTS = [
         "bound",
         "tonumber(bound[3]) or job.created_at + MARKER",
         "tonumber(bound[3]) or 0",
+        seed=6,
+    ),
+    Mutant(
+        "a batch of late confirms clears newer dispatches",
+        "confirm_many",
+        "if job and job[1] == ARGV[3 + 2 * place] then",
+        "if job then",
+        seed=5,
+    ),
+    Mutant(
+        "what is confirmed in a batch is not waited for",
+        "confirm_many",
+        "if job[2] == 'queued' then",
+        "if false then",
         seed=6,
     ),
 ]

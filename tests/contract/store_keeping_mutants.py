@@ -99,7 +99,7 @@ KEEPING_MUTANTS = [
     Mutant(
         "the list by state is of the past",
         "move",
-        "enlist(STATES, text(RANKS[to] * RANK_SPAN + job.created_at), id)",
-        "redis.call('ZADD', STATES, 'NX', text(RANKS[to] * RANK_SPAN + job.created_at), id)",
+        "enlist(STATES, text(rank(to) * RANK_SPAN + job.created_at), id)",
+        "redis.call('ZADD', STATES, 'NX', text(rank(to) * RANK_SPAN + job.created_at), id)",
     ),
 ]

@@ -41,9 +41,9 @@ MUTANTS = [
     ),
     Mutant(
         "a late confirm clears a newer dispatch",
-        "confirming",
-        "if job and job[1] == ARGV[first + 2 * place - 1] then",
-        "if job then",
+        "confirm",
+        "if job[1] ~= ARGV[4] or",
+        "if",
     ),
     Mutant(
         "a claim of a waiting job leaves the outbox",
@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant("progress is no event", "prelude", "text(revision + 1)", "text(revision)"),
     Mutant(
         "a confirmed job is not waited for",
-        "confirming",
+        "confirm",
         "if job[2] == 'queued' then",
         "if false then",
         seed=1,
@@ -282,7 +282,7 @@ MUTANTS = [
         seed=1,
     ),
     Mutant("whoever leaves a state stays counted in it", "move", "  count(job.state, -1)\n", ""),
-    Mutant("retrying jobs are not counted", "prelude", ", retrying = true }", " }"),
+    Mutant("retrying jobs are not counted", "prelude", " or state == 'retrying'", ""),
     Mutant(
         "a survey tells the age of the youngest",
         "survey_queues",

@@ -37,9 +37,9 @@ _PARTS: Final = frozenset(
         "bound",
         "campaign",
         "claim_missing",
-        "confirming",
         "describing",
         "forgotten",
+        "gathering",
         "letters",
         "look",
         "message",
@@ -150,22 +150,28 @@ def _defined(paragraph: str) -> set[str]:
 
 
 def _lifecycle(text: str) -> str:
-    """Return the transition table as Lua: NEXT["<state> <event>"], and RANKS[state].
+    """Return the transition table as Lua: next_state("<state> <event>"), and rank(state).
 
-    Only the arrows of events that the script speaks of.
+    Only the arrows of events that the script speaks of. Functions and no tables: Redis would fill
+    those anew every time.
     """
     lines = []
-    if "NEXT[" in text:
-        arrows = ",".join(
-            f"['{state or ''} {event}']='{to}'"
+    if "next_state(" in text:
+        arrows = {
+            f"{state or ''} {event}": to
             for state, events in TRANSITIONS.items()
             for event, to in events.items()
             if f"'{event}'" in text
-        )
-        lines.append(f"local NEXT = {{{arrows}}}\n")
-    if "RANKS[" in text:
-        ranks = ",".join(f"{state}={rank}" for state, rank in RANKS.items())
-        lines.append(f"local RANKS = {{{ranks}}}\n")
+        }
+        lines.append(_choice("next_state", {key: f"'{to}'" for key, to in arrows.items()}))
+    if "rank(" in text:
+        lines.append(_choice("rank", {state: str(rank) for state, rank in RANKS.items()}))
     if "FIRST_FINAL" in text:
         lines.append(f"local FIRST_FINAL = {FIRST_FINAL}\n")
     return "".join(lines)
+
+
+def _choice(name: str, answers: Mapping[str, str]) -> str:
+    """Return a Lua function of a text; nil for any other than these."""
+    cases = "".join(f"  if it == '{it}' then return {to} end\n" for it, to in answers.items())
+    return f"local function {name}(it)\n{cases}end\n"

@@ -3,8 +3,8 @@ local token_of_claim, lease_of_claim = ARGV[23], tonumber(ARGV[25])
 
 local function rebuild()
   recreate()
-  if message.run_at and message.run_at > now then
-    enlist(DUE, text(message.run_at), id)
+  if job.run_at and job.run_at > now then
+    enlist(DUE, text(job.run_at), id)
     move('postponed')
   else
     move('rebuilt')

@@ -36,7 +36,7 @@ for _, other in ipairs(due) do
     redis.call('ZADD', KEPT, now + CALLBACK_PATIENCE, id) -- its end has not been told
   else
     redis.call('ZREM', KEPT, id)
-    if job[1] and RANKS[job[1]] >= FIRST_FINAL and not given(job[2]) then
+    if job[1] and rank(job[1]) >= FIRST_FINAL and not given(job[2]) then
       local key_hashes = (job[8] or '') .. ' ' .. (job[9] or '')
       delete(tonumber(job[4]), job[5], job[6], job[7], key_hashes)
       deleted[#deleted + 1] = id

@@ -2,21 +2,17 @@
 -- By the numbers of ARGV, 4-22; a batch puts there what it says of the job at hand.
 local said = ARGV
 
--- What a record calls it. What is '' or here is not written: `load` knows.
-local COMMON = { 'type', 4, 'type_version', 5, 'queue', 6, 'priority', 7, 'max_attempts', 9,
-  'labels', 10, 'submitted_by', 11, 'expires_at', 13, 'dispatch', 17, 'spent', 18, 'spent_all', 18,
-  'crashes', 19, 'retention', 20, 'callback_url', 22 }
-local OWN = { 'payload', 8, 'traceparent', 14, 'key_hash', 15, 'unique_key', 21 }
-local UNSAID = { labels = '{}', spent = '0', spent_all = '0', crashes = '0' }
-
-local function write_said(fields)
-  for i = 1, #fields, 2 do
-    local name, value = fields[i], said[fields[i + 1]]
-    if value ~= '' and value ~= UNSAID[name] then
-      writes[written + 1], writes[written + 2] = name, value
-      written = written + 2
-    end
+-- What was said as a record calls it. What is '' is not written, nor what `load` takes for said.
+local function say(name, number)
+  local value = said[number]
+  if value ~= '' then
+    writes[written + 1], writes[written + 2] = name, value
+    written = written + 2
   end
+end
+
+local function say_but(name, number, unsaid)
+  if said[number] ~= unsaid then say(name, number) end
 end
 
 -- Where the records of a batch begin alike; nil: nowhere yet.
@@ -29,7 +25,20 @@ local function begin_record()
   end
   beginning = {}
   writes, written = beginning, 0
-  write_said(COMMON)
+  say('type', 4)
+  say('type_version', 5)
+  say('queue', 6)
+  say('priority', 7)
+  say('max_attempts', 9)
+  say_but('labels', 10, '{}')
+  say('submitted_by', 11)
+  say('expires_at', 13)
+  say('dispatch', 17)
+  say_but('spent', 18, '0')
+  say_but('spent_all', 18, '0')
+  say_but('crashes', 19, '0')
+  say('retention', 20)
+  say('callback_url', 22)
   put('made_in', epoch)
   beginning_size = written
 end
@@ -40,7 +49,10 @@ local function create(at, run_at)
   local queue, labels, unique_key, created_at = said[6], said[10], given(said[21]), text(at)
   job = { revision = 0, step = 0, attempt = 0, handed = 0, queue = queue, created_at = at }
   begin_record()
-  write_said(OWN)
+  say('payload', 8)
+  say('traceparent', 14)
+  say('key_hash', 15)
+  say('unique_key', 21)
   put('created_at', at, created_at)
   if run_at then put('run_at', run_at, text(run_at)) end
   if unique_key then hold_unique(unique_key) end

@@ -1,10 +1,13 @@
 -- uses: move describing message forgotten
 -- ARGV: 23 token  24 worker  25 lease (ms)
 local token, worker, lease = ARGV[23], ARGV[24], tonumber(ARGV[25])
-local WAITS = { queued = true, scheduled = true, retrying = true }
 
 enter()
 load()
+
+local function is_waiting()
+  return job.state == 'queued' or job.state == 'scheduled' or job.state == 'retrying'
+end
 
 local function renewed()
   local verdict = grace_left(job.made_in, lease) > 0 and 'hold' or 'ok'
@@ -33,7 +36,7 @@ end
 -- The record went back to before this attempt's claim: nobody else can have been let in since.
 -- But one whose hand-back overtook this heartbeat is over: nobody is there to run it.
 local handed_back = job.settled_token == token
-if WAITS[job.state] and not handed_back and message.dispatch >= job.dispatch
+if is_waiting() and not handed_back and message.dispatch >= job.dispatch
   and grace_left(job.made_in, lease) > 0 then
   if message.dispatch > job.dispatch then adopt() end
   start(token, worker, lease, 'started')

@@ -15,7 +15,7 @@ local after_at, after_id = moment_in(ARGV[5]), ARGV[6]
 -- All that the jobs must be in; `base`: from where its scores count.
 local indexes = { { key = JOBS, base = 0 } }
 if given(ARGV[9]) then
-  indexes[#indexes + 1] = { key = STATES, base = RANKS[ARGV[9]] * RANK_SPAN }
+  indexes[#indexes + 1] = { key = STATES, base = rank(ARGV[9]) * RANK_SPAN }
 end
 if given(ARGV[10]) then indexes[#indexes + 1] = { key = OF_TYPE .. ARGV[10], base = 0 } end
 if given(ARGV[11]) then indexes[#indexes + 1] = { key = OF_QUEUE .. ARGV[11], base = 0 } end

@@ -49,7 +49,7 @@ local function save()
 end
 
 local function is_final()
-  return (RANKS[job.state] or 0) >= FIRST_FINAL
+  return (rank(job.state) or 0) >= FIRST_FINAL
 end
 
 local function in_outbox()
@@ -97,7 +97,7 @@ local function leave_indexes()
 end
 
 local function count(state, by)
-  if COUNTED[state] then redis.call('HINCRBY', COUNTS, state .. ' ' .. job.queue, by) end
+  if is_counted(state) then redis.call('HINCRBY', COUNTS, state .. ' ' .. job.queue, by) end
 end
 
 -- An ended job is kept for so long, and one with an Idempotency-Key as long as that lives.
@@ -135,7 +135,7 @@ end
 
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
 local function move(event, result)
-  local to = NEXT[(job.state or '') .. ' ' .. event]
+  local to = next_state((job.state or '') .. ' ' .. event)
   if not to then error('illegal transition: ' .. (job.state or 'none') .. ' ' .. event) end
   leave_waiting()
   count(job.state, -1)
@@ -144,14 +144,14 @@ local function move(event, result)
   local step, revision = text(job.step + 1), text(job.revision + 1)
   put('step', job.step + 1, step)
   put('revision', job.revision + 1, revision)
-  if RANKS[to] >= FIRST_FINAL then
+  if rank(to) >= FIRST_FINAL then
     put('finished_at', now, NOW)
     if job.retry_at then put('retry_at', nil) end
     conclude()
   end
   if job.token and to ~= 'running' then put('token', nil) end
   save()
-  enlist(STATES, text(RANKS[to] * RANK_SPAN + job.created_at), id)
+  enlist(STATES, text(rank(to) * RANK_SPAN + job.created_at), id)
   local has_error = job.public_error and (to == 'retrying' or to == 'failed')
   local seq = next_seq()
   local frame = '{"type":"transition","job":"' .. id .. '","epoch":"' .. epoch .. '","seq":' .. seq

@@ -11,7 +11,9 @@ local HANDED, WAITING = PREFIX .. 'handed', PREFIX .. 'waiting:'
 
 -- "<state> <queue>": how many jobs. What is queued has its own index, `waiting`.
 local COUNTS = PREFIX .. 'counts'
-local COUNTED = { scheduled = true, running = true, retrying = true }
+local function is_counted(state)
+  return state == 'scheduled' or state == 'running' or state == 'retrying'
+end
 
 -- Members "<since, 13 digits> <job>" with score 0, and how many there are by reason.
 local DEAD, DEAD_REASONS = PREFIX .. 'dead', PREFIX .. 'dead_reasons'
@@ -32,20 +34,13 @@ local OF_TYPE, OF_QUEUE, OF_LABEL = PREFIX .. 'type:', PREFIX .. 'queue:', PREFI
 local UNIQUE, CALLBACKS = PREFIX .. 'unique:', PREFIX .. 'callbacks'
 
 local now = clock()
+local NOW = string.format('%d', now)
+local epoch, born_at, changed_at, lease_ms, last_tick
 
 -- Whole numbers as text: Lua and Redis print them as fractions, which takes them a microsecond.
-local texts = {}
 local function text(number)
-  local known = texts[number]
-  if not known then
-    known = string.format('%d', number)
-    texts[number] = known
-  end
-  return known
+  return string.format('%d', number)
 end
-
-local NOW = text(now)
-local epoch, born_at, changed_at, lease_ms, last_tick
 
 local function given(value)
   if value and value ~= '' then return value end
@@ -57,69 +52,29 @@ local function amqp_queue(queue, priority)
   return 'waymark.' .. queue .. class
 end
 
--- What a batch has yet to write: entries by sorted set, and how many events; nil: no batch.
-local gathered
-local gathered_events = 0
-
--- Put a job into an index: at once, or with the others of the batch.
+-- Put a job into an index. A batch does otherwise: see `gathering`.
 local function enlist(index, score, member)
-  if not gathered then
-    redis.call('ZADD', index, score, member)
-    return
-  end
-  local entries = gathered[index]
-  if not entries then
-    entries = { size = 0 }
-    gathered[index] = entries
-  end
-  local size = entries.size
-  entries[size + 1], entries[size + 2], entries.size = score, member, size + 2
+  redis.call('ZADD', index, score, member)
 end
-
-local events_before -- those of the batch
 
 -- The number of the tenant's next event.
 local function next_seq()
-  if not gathered then return redis.call('HINCRBY', META, 'seq', 1) end
-  if gathered_events == 0 then events_before = tonumber(redis.call('HGET', META, 'seq') or 0) end
-  gathered_events = gathered_events + 1
-  return string.format('%d', events_before + gathered_events)
+  return redis.call('HINCRBY', META, 'seq', 1)
 end
 
-local MOST_ARGUMENTS = 4000 -- Lua unpacks no more than 8,000
+-- Before an index is read: what a batch has gathered is in it.
+local function flush() end
 
--- Write what was gathered.
-local function flush()
-  if not gathered then return end
-  for index, entries in pairs(gathered) do
-    for first = 1, entries.size, MOST_ARGUMENTS do
-      local last = math.min(first + MOST_ARGUMENTS - 1, entries.size)
-      redis.call('ZADD', index, unpack(entries, first, last))
-    end
-  end
-  if gathered_events > 0 then redis.call('HINCRBY', META, 'seq', gathered_events) end
-  gathered, gathered_events = {}, 0
+-- That there is such a queue: the overdue rule asks for it.
+local function know_queue(name)
+  redis.call('HSETNX', HANDED, name, '0')
 end
-
--- Do it with all that is written to indexes gathered; that is written even where it breaks off.
-local function in_one_go(deed)
-  gathered = {}
-  local done, answer = pcall(deed)
-  flush()
-  if not done then error(answer, 0) end
-  return answer
-end
-
-local queues_known = {}
 
 -- Queued, and no longer in the outbox: from `at` on its message should be in its AMQP queue.
 -- The overdue rule counts from then.
 local function wait_from(at, queue, priority)
   local name = amqp_queue(queue, priority)
-  if not queues_known[name] then
-    redis.call('HSETNX', HANDED, name, '0')
-    queues_known[name] = true
-  end
+  know_queue(name)
   enlist(WAITING .. name, at, id)
 end
 

@@ -23,7 +23,7 @@ end
 -- Move, and remember the answer. `delay` (ms) when a message has to go out, else nil.
 local function settle(event, result, delay)
   put('settled_token', token)
-  put('settled', NEXT['running ' .. event] .. ' ' .. job.dispatch .. ' ' .. (delay or -1))
+  put('settled', next_state('running ' .. event) .. ' ' .. job.dispatch .. ' ' .. (delay or -1))
   move(event, result)
   return { 'ok', job.state, delay or -1, epoch, delay and redis.call('HGETALL', JOB) or {} }
 end

@@ -1,4 +1,4 @@
--- uses: move describing bound submitting
+-- uses: gathering move describing bound submitting
 -- ARGV: 4 whether all or none  5 how many, then what is said of each, by the numbers of submit:
 -- 3, 8, 14, 15, 21, 24, and '=' when the rest is as with the one before; else '' and the rest
 local atomic, count, FIRST = ARGV[4] == '1', tonumber(ARGV[5]), 6

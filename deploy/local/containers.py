@@ -37,6 +37,7 @@ REDIS = Image(
     arguments=(
         *("redis-server", "--appendonly", "yes", "--appendfsync", "everysec"),
         *("--save", "", "--maxmemory-policy", "noeviction"),
+        *("--stream-node-max-bytes", "1024"),
     ),
 )
 

@@ -106,6 +106,8 @@ class RedisNode:
             "appendfsync": "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",
+            # A job's first step would take 4 KiB beforehand; docs/runbooks/redis-memory.md
+            "stream-node-max-bytes": "1024",
             "daemonize": "no",
         }
         return [server, *(word for key, value in settings.items() for word in (f"--{key}", value))]

@@ -1,5 +1,6 @@
 """Records as earlier versions wrote them, every field said: they read and move as today's do."""
 
+from collections.abc import Iterator
 from typing import cast
 
 import pytest
@@ -23,8 +24,10 @@ SAID_THEN = {
 
 
 @pytest.fixture
-def world(redis_url: str) -> RedisWorld:
-    return RedisWorld(redis_url)
+def world(redis_url: str) -> Iterator[RedisWorld]:
+    made = RedisWorld(redis_url)
+    yield made
+    made.close()
 
 
 def as_then(world: RedisWorld, job: JobRecord) -> None:

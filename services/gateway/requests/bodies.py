@@ -10,7 +10,7 @@ import json.scanner
 import math
 import sys
 from collections.abc import AsyncIterator, Mapping
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -30,6 +30,7 @@ READ_SECONDS: Final = 15.0
 DRAIN_SECONDS: Final = 2.0
 DRAIN_BYTES: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 32
+_NESTED: Final = frozenset({dict, list})
 
 
 def check_json_headers(headers: Mapping[str, str]) -> None:
@@ -193,21 +194,18 @@ def canonical(value: object) -> bytes:
 
 
 def _check_depth(value: object) -> None:
-    level = [value]
+    level: list[Any] = [value] if type(value) in _NESTED else []
     for _ in range(MAX_DEPTH):
+        if not level:
+            return
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else _items(node))
-            if isinstance(child, dict | list)
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in _NESTED
         ]
-        if not level:
-            return
-    raise TooDeep(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
-
-
-def _items(node: object) -> list[object]:
-    return node if isinstance(node, list) else []
+    if level:
+        raise TooDeep(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
 
 
 def _reason(fault: ValueError) -> str:

@@ -5,7 +5,6 @@ The payload is not checked here but by the schema of its type (`catalogue.py`).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -37,24 +36,24 @@ QUEUE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}", re.ASCII)
 
 
-@dataclass(slots=True, kw_only=True)
-class JobRequest:
+class JobRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A job as asked for; times and durations in ms, `payload` parsed."""
 
     type: str
     payload: Mapping[str, object]
-    queue: str | None
-    priority: int
-    delay: int | None
-    run_at: int | None
-    expires_at: int | None
-    labels: dict[str, str]
-    max_attempts: int | None
+    queue: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    delay: int | None = None
+    run_at: int | None = None
+    expires_at: int | None = None
+    labels: dict[str, str] = {}
+    max_attempts: int | None = None
     unique_key: str | None = None
     on_conflict: OnConflict = OnConflict.RETURN
     callback_url: str | None = None
 
 
+_LEAST: Final = 2  # members: type and payload
 _type: Final = a_name(TYPE)
 _queue: Final = a_name(QUEUE)
 _priority: Final = a_whole_number(0, MAX_PRIORITY)
@@ -72,6 +71,8 @@ def parse_job_request(
     Raises:
         Invalid: with a fault for each thing wrong.
     """
+    if (plain := _plain(body)) is not None:
+        return plain
     fields = Fields(body)
     type_name = fields.required("type", _type)
     payload = fields.required("payload", an_object)
@@ -108,6 +109,16 @@ def parse_job_request(
         on_conflict=on_conflict or OnConflict.RETURN,
         callback_url=callback_url,
     )
+
+
+def _plain(body: object) -> JobRequest | None:
+    """Return a request that says no more than it has to, and nothing wrong; most are such."""
+    if not isinstance(body, dict) or len(body) != _LEAST:
+        return None
+    name, payload = body.get("type"), body.get("payload")
+    if not isinstance(name, str) or not isinstance(payload, dict) or name == DELIVER:
+        return None
+    return JobRequest(type=name, payload=payload) if TYPE.fullmatch(name) else None
 
 
 def _check_webhook(

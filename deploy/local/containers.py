@@ -37,7 +37,8 @@ REDIS = Image(
     arguments=(
         *("redis-server", "--appendonly", "yes", "--appendfsync", "everysec"),
         *("--save", "", "--maxmemory-policy", "noeviction"),
-        *("--stream-node-max-bytes", "1024"),
+        *("--stream-node-max-bytes", "1024", "--rdbcompression", "no"),
+        *("--auto-aof-rewrite-min-size", "128mb"),
     ),
 )
 

@@ -106,8 +106,10 @@ class RedisNode:
             "appendfsync": "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",
-            # A job's first step would take 4 KiB beforehand; docs/runbooks/redis-memory.md
+            # Why these three: docs/runbooks/redis-memory.md
             "stream-node-max-bytes": "1024",
+            "rdbcompression": "no",
+            "auto-aof-rewrite-min-size": "128mb",  # loaded in 4 s
             "daemonize": "no",
         }
         return [server, *(word for key, value in settings.items() for word in (f"--{key}", value))]

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,10 @@ from shared.contracts.commands import RunJob
 Argument = str | int | bytes
 
 AS_BEFORE: Final = "="  # the rest is said of the job before it; else "" and the rest
-_OWN: Final = (4, 10, 11, 17, 20)  # in `described`: payload, traceparent, key, unique, fingerprint
+_DESCRIBED: Final = 23  # arguments
+_OWN: Final = (4, 10, 11, 17, 20)  # of these: payload, traceparent, key, unique key, fingerprint
+_own_of: Final = itemgetter(*_OWN)
+_rest_of: Final = itemgetter(*(place for place in range(_DESCRIBED) if place not in _OWN))
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -124,8 +128,7 @@ def common_of(op: ops.Submit) -> tuple[object, ...]:
 
 def split(described: tuple[Argument, ...]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     """Return what is mostly a job's own, and what jobs of a batch mostly have in common."""
-    own = tuple(described[place] for place in _OWN)
-    return own, tuple(part for place, part in enumerate(described) if place not in _OWN)
+    return _own_of(described), _rest_of(described)
 
 
 def head_of_many(op: batches.SubmitMany) -> Call:

@@ -10,7 +10,7 @@ from services.gateway.render import headers_of
 from shared.contracts.job import JobRecord
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AcceptedAnswer:
     """The answer to a submit."""
 

@@ -117,7 +117,7 @@ class Front(HttpToolsProtocol):
         if len(self.pipeline) >= MOST_PIPELINED:
             self.transport.close()
             raise TooManyPipelined  # the parser stops there; nothing can be written any more
-        if self.parser.get_http_version() == "1.1" and not _names_one_host(self.headers):
+        if not _names_one_host(self.headers) and self.parser.get_http_version() == "1.1":
             raise NotOneHost
         self.begin_request()
 
@@ -200,4 +200,4 @@ class Front(HttpToolsProtocol):
 
 
 def _names_one_host(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    return sum(name == b"host" for name, _ in headers) == 1
+    return [name for name, _ in headers].count(b"host") == 1

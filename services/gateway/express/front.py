@@ -124,9 +124,10 @@ class _Ticket(RequestResponseCycle):
         self.response_complete = True
         if self.disconnected:
             return
-        always = b"".join(b"%b: %b\r\n" % header for header in front.server_state.default_headers)
-        closing = b"" if self.keep_alive else b"connection: close\r\n"
-        front.transport.write(b"".join((head, always, closing, b"\r\n", body)))
+        always = [b"%b: %b\r\n" % header for header in front.server_state.default_headers]
+        if not self.keep_alive:
+            always.append(b"connection: close\r\n")
+        front.transport.write(b"".join([head, *always, b"\r\n", body]))
         if not self.keep_alive:
             front.transport.close()
         front.on_response_complete()

@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|down|status|logs|demo|install|install-for-faults`: from a shell.
+"""`python -m deploy.local up|down|status|logs|demo|install|install-for-...`: from a shell.
 
 WORKERS and NOTIFIERS in the environment say how many of each.
 """
@@ -15,7 +15,9 @@ from deploy.local.errors import HouseError
 from deploy.local.house import DEFAULT_ROOT, House, whole_number
 from deploy.local.nodes import Kind, is_installed
 
-FAULT_TOOLS = ("faketime",)  # programs that `make faults` alone needs, named as their packages
+# Programs that only one target needs, named as their packages.
+FAULT_TOOLS = ("faketime",)
+BENCH_TOOLS = ("wrk",)
 NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
 INTERRUPTED = "interrupted; `make status` says what runs, `make down` stops it"
 
@@ -85,6 +87,10 @@ def _install_for_faults(house: House) -> None:
     _install(house, tools=FAULT_TOOLS)
 
 
+def _install_for_bench(house: House) -> None:
+    _install(house, tools=BENCH_TOOLS)
+
+
 COMMANDS: dict[str, Callable[[House], None]] = {
     "up": _up,
     "down": _down,
@@ -93,6 +99,7 @@ COMMANDS: dict[str, Callable[[House], None]] = {
     "demo": run_demo,
     "install": _install,
     "install-for-faults": _install_for_faults,
+    "install-for-bench": _install_for_bench,
 }
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ ratio can be told from a machine that was busy with something else.
 """
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -22,12 +20,12 @@ from deploy.local.ports import free_port
 from deploy.local.rabbitmq import RabbitNode
 from deploy.local.redis import RedisNode
 from shared.adapters.store_redis import RedisRegistry
+from tests.bench.load import Plan, drive
 from tests.eventually import eventually
 from tests.fakes.registry import a_worker, an_entry
 from tests.integration.gateway_running import ROOT, Broker, RunningGateway
 
 PEERS_PYTHON: Final = ROOT / ".venv-bench" / "bin" / "python"
-LOAD_SECONDS: Final = 60.0  # beyond a round, for its last answers
 TYPE: Final = "bench.profile"
 SCHEMA: Final[dict[str, object]] = {
     "type": "object",
@@ -90,22 +88,16 @@ class Stand:
         self,
         port: int,
         pid: int | None,
-        plan: Mapping[str, object],
+        plan: Plan,
         *,
         clients: int,
         seconds: float,
     ) -> dict[str, Any]:
         """Let the clients loose; return their tally and the processor time of each process (s)."""
         self._empty()
-        told = self._folder / "plan.json"
-        told.write_text(json.dumps(plan))
         processes = self._processes | ({} if pid is None else {"server": pid})
         before = {name: cpu(one) for name, one in processes.items()}
-        loaded = subprocess.run(
-            [sys.executable, "-m", "tests.bench.load", str(port), str(clients), str(seconds), told],
-            cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=seconds + LOAD_SECONDS,
-        )  # fmt: skip
-        tally: dict[str, Any] = json.loads(loaded.stdout)
+        tally = drive(port, clients, seconds, plan)
         spent = {name: round(cpu(one) - before[name], 3) for name, one in processes.items()}
         tally["cpu"] = spent | {"clients": tally.pop("cpu_seconds")}
         return tally

@@ -9,11 +9,12 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.load import Plan
 from tests.bench.stand import TYPE, Stand, stand
 from tests.fakes.gateway import DEV
 
@@ -31,7 +32,7 @@ class Racer:
     name: str
     port: int
     pid: int | None
-    plan: Mapping[str, object]
+    plan: Plan
     clients: int = CLIENTS
     jobs: int = 1
     rounds: list[dict[str, Any]] = field(default_factory=list)
@@ -68,12 +69,12 @@ class Bar:
         return self.reached >= self.wanted
 
 
-def plan(path: str, body: object, *, ours: bool) -> dict[str, object]:
-    """Return what `tests.bench.load` sends."""
+def plan(path: str, body: object, *, ours: bool) -> Plan:
+    """Return what is sent."""
     lines = [f"POST {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json"]
     if ours:
         lines.append(f"authorization: {DEV}")
-    return {"head": "\r\n".join(lines), "body": json.dumps(body), "keyed": ours}
+    return Plan("\r\n".join(lines), json.dumps(body), keyed=ours)
 
 
 def racers(here: Stand, only: Sequence[str]) -> list[Racer]:

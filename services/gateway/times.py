@@ -12,14 +12,11 @@ _RFC3339: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)  # jobs of one batch share their time, and what is shown is mostly recent
 def rfc3339(ms: int) -> str:
     """Return e.g. `2026-03-01T09:30:00.250Z`."""
-    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
-
-
-@lru_cache(maxsize=256)  # what is shown is mostly of the last few seconds
-def _second(since_epoch: int) -> str:
-    return datetime.fromtimestamp(since_epoch, UTC).isoformat()[:19]
+    second = datetime.fromtimestamp(ms // 1000, UTC).isoformat()[:19]
+    return f"{second}.{ms % 1000:03d}Z"
 
 
 def maybe_rfc3339(ms: int | None) -> str | None:

@@ -6,7 +6,7 @@ alone a job costs three times as much. What becomes of each is its own affair: a
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -49,13 +49,24 @@ class Acceptance:
         # and those that waited for too long would be sent again.
         self._room_for_large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def accept(self, jobs: Sequence[Submit], *, deadline: float) -> Sequence[Outcome]:
-        """Put jobs of one tenant on record and into the broker; return what became of each."""
+    async def accept(
+        self,
+        jobs: Sequence[Submit],
+        *,
+        deadline: float,
+        on_record: Callable[[], None] = lambda: None,
+    ) -> Sequence[Outcome]:
+        """Put jobs of one tenant on record and into the broker; return what became of each.
+
+        `on_record` is called when the store has said what it has to say, or nothing.
+        """
         try:
             async with asyncio.timeout_at(deadline):
                 answers = await self._submit(jobs)
         except (StoreUnavailable, TimeoutError) as fault:
             return unavailable(fault, times=len(jobs))
+        finally:
+            on_record()
         outcomes = list(await self.make_safe(jobs, answers, deadline=deadline))
         owed = [place for place, answer in enumerate(answers) if answer.owed]
         if not owed:

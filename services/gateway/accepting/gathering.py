@@ -1,7 +1,8 @@
 """Requests that come in the same moment share a batch; each waits for its own job alone.
 
-A turn of the event loop gathers what its sockets had to say. Under load that is many jobs, and the
-more the load the cheaper each; a single request waits for nobody.
+A single request waits for nobody. While the store works on a tenant's batch, whoever comes goes
+with the next one (a group commit): the store does one thing at a time anyway, and the more come at
+once the cheaper each.
 """
 
 import asyncio
@@ -46,6 +47,7 @@ class Gathering:
         """Keep what accepts a batch."""
         self._acceptance = acceptance
         self._waiting: dict[str, deque[_Ask]] = {}
+        self._at_store: set[str] = set()
         self._under_way: set[asyncio.Task[Sequence[Outcome]]] = set()
 
     def join(self, job: Submit, *, deadline: float, tell: Tell) -> None:
@@ -54,20 +56,32 @@ class Gathering:
         line = self._waiting.get(job.tenant)
         if line is None:
             line = self._waiting[job.tenant] = deque()
-            asyncio.get_running_loop().call_soon(self._depart, job.tenant)
+            if job.tenant not in self._at_store:
+                asyncio.get_running_loop().call_soon(self._depart, job.tenant)
         line.append(ask)
 
     def _depart(self, tenant: str) -> None:
-        line = self._waiting.pop(tenant)
-        while line:
-            batch = _next_batch(line)
-            task = asyncio.create_task(
-                self._acceptance.accept(
-                    [ask.job for ask in batch], deadline=min(ask.deadline for ask in batch)
-                )
+        line = self._waiting.get(tenant)
+        if line is None or tenant in self._at_store:
+            return
+        batch = _next_batch(line)
+        if not line:
+            del self._waiting[tenant]
+        self._at_store.add(tenant)
+        task = asyncio.create_task(
+            self._acceptance.accept(
+                [ask.job for ask in batch],
+                deadline=min(ask.deadline for ask in batch),
+                on_record=lambda: self._next(tenant),
             )
-            self._under_way.add(task)
-            task.add_done_callback(lambda done, batch=batch: self._tell(done, batch))  # type: ignore[misc]
+        )
+        self._under_way.add(task)
+        task.add_done_callback(lambda done: self._tell(done, batch))
+
+    def _next(self, tenant: str) -> None:
+        """The store has answered a batch: whoever came meanwhile may go."""
+        self._at_store.discard(tenant)
+        self._depart(tenant)
 
     def _tell(self, task: asyncio.Task[Sequence[Outcome]], batch: Sequence[_Ask]) -> None:
         self._under_way.discard(task)

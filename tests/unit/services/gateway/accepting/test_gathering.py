@@ -19,6 +19,7 @@ from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
 from shared.contracts.job import OnConflict
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Confirm, IdempotencyKey, Operation, Read, Submit
+from tests.eventually import eventually_async
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.store import AsyncFakeStore, FakeStore
 
@@ -47,6 +48,12 @@ class House:
         self.store = Listening(self.records)
         self.publisher = FakePublisher()
         self.acceptance = Acceptance(store=self.store, publisher=self.publisher, metrics=Metrics())
+        self.gathering = Gathering(self.acceptance)
+
+    def use(self, store: Listening) -> None:
+        """Build them anew on another store."""
+        self.store = store
+        self.acceptance = Acceptance(store=store, publisher=self.publisher, metrics=Metrics())
         self.gathering = Gathering(self.acceptance)
 
     async def accept(self, *jobs: Submit) -> Sequence[Told]:
@@ -283,3 +290,49 @@ async def test_large_batches_wait_in_the_house_and_not_in_front_of_the_store(
 
     assert most == LARGE_AT_ONCE
     assert all(kind(one) == "accepted" for batch in outcomes for one in batch)
+
+
+class SlowStore(Listening):
+    """Lets submits go when told."""
+
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__(store)
+        self.go = asyncio.Event()
+
+    async def do(self, operation: Operation[A]) -> A:
+        self.asked.append(operation)
+        if isinstance(operation, Submit | SubmitMany):
+            await self.go.wait()
+        return await AsyncFakeStore.do(self, operation)
+
+
+async def test_who_comes_while_a_batch_is_at_the_store_goes_with_the_next(house: House) -> None:
+    slow = SlowStore(house.records)
+    house.use(slow)
+    first = asyncio.create_task(house.accept(a_job()))
+    await eventually_async(lambda: true(len(slow.asked) == 1))
+    later = [asyncio.create_task(house.accept(a_job())) for _ in range(5)]
+    other = asyncio.create_task(house.accept(a_job("other")))
+    await eventually_async(lambda: true(len(slow.asked) == 2))
+
+    slow.go.set()
+    told = await asyncio.gather(first, other, *later)
+
+    assert [kind(one) for [one] in told] == ["accepted"] * 7
+    submits = [asked for asked in slow.asked if isinstance(asked, Submit | SubmitMany)]
+    assert [type(asked) for asked in submits] == [Submit, Submit, SubmitMany]
+    assert {submits[0].tenant, submits[1].tenant} == {"dev", "other"}, "tenants do not wait"
+
+
+async def test_a_store_that_is_away_lets_the_next_try(house: House) -> None:
+    house.records.away = True
+    first = asyncio.create_task(house.accept(a_job()))
+    second = asyncio.create_task(house.accept(a_job()))
+
+    assert [type(one) for one in [*await first, *await second]] == [StoreUnavailable] * 2
+    house.records.away = False
+    assert [kind(one) for one in await house.accept(a_job())] == ["accepted"]
+
+
+async def true(fact: bool) -> bool:
+    return fact

@@ -52,4 +52,4 @@ class Recognition:
 
 
 def _digest(shown: str) -> bytes:
-    return hashlib.sha256(shown.encode()).digest()
+    return hashlib.blake2b(shown.encode(), digest_size=32).digest()

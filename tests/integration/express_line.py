@@ -30,6 +30,7 @@ class CountingClerk:
 
     def __init__(self, clerk: Clerk) -> None:
         self.taken = 0
+        self.mistake: Exception | None = None
         self._clerk = clerk
 
     @property
@@ -37,6 +38,8 @@ class CountingClerk:
         return self._clerk.target
 
     def take(self, headers: Sequence[RawHeader], body: bytes, answer: Answer) -> bool:
+        if self.mistake is not None:
+            raise self.mistake
         taken = self._clerk.take(headers, body, answer)
         self.taken += taken
         return taken

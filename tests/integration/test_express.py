@@ -255,6 +255,19 @@ async def test_a_mistake_of_ours_is_500_is_told_and_ends_nothing(gateway: FakeGa
         assert (await line.ask(request(a_body()))).status == 202
 
 
+async def test_a_mistake_of_the_clerk_s_is_not_the_client_s(gateway: FakeGateway) -> None:
+    async with opened(gateway) as served:
+        line = await served.line()
+        served.clerk.mistake = ZeroDivisionError()
+        with capture_logs() as logs:
+            reply = await line.ask(request(a_body()))
+
+        assert reply.status == 202, "the app answers"
+        assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == [
+            "express_broke"
+        ]
+
+
 async def test_a_full_gateway_sheds_and_the_express_adds_nothing_to_it(
     gateway: FakeGateway,
 ) -> None:

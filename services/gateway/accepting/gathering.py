@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.outcomes import Outcome
 from services.gateway.refusals import Unavailable
@@ -19,6 +21,7 @@ from shared.contracts.operations import Submit
 MOST_TOGETHER: Final = 50  # jobs: one script of 5 ms, during which Redis does nothing else
 MOST_CHARACTERS: Final = 4 * 1024 * 1024  # of their payloads
 
+log = structlog.get_logger()
 
 Told = Outcome | Exception
 """What became of one job; an exception that is no WaymarkError is a mistake of ours."""
@@ -93,7 +96,10 @@ class Gathering:
         else:
             told = task.result()
         for ask, one in zip(batch, told, strict=True):
-            ask.tell(one)
+            try:
+                ask.tell(one)
+            except Exception:  # the others' clients wait for their answers
+                log.exception("outcome_not_told", job_id=ask.job.job)
 
 
 def _next_batch(line: deque[_Ask]) -> Sequence[_Ask]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 import uuid_utils
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE, Acceptance
 from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering, Told, awaited
@@ -332,6 +333,18 @@ async def test_a_store_that_is_away_lets_the_next_try(house: House) -> None:
     assert [type(one) for one in [*await first, *await second]] == [StoreUnavailable] * 2
     house.records.away = False
     assert [kind(one) for one in await house.accept(a_job())] == ["accepted"]
+
+
+async def test_who_cannot_be_told_keeps_nobody_from_his_answer(house: House) -> None:
+    def trips(_told: Told) -> None:
+        raise ZeroDivisionError
+
+    house.gathering.join(a_job(), deadline=in_time(), tell=trips)
+    with capture_logs() as logs:
+        [second] = await house.accept(a_job())
+
+    assert kind(second) == "accepted"
+    assert [entry["event"] for entry in logs] == ["outcome_not_told"]
 
 
 async def true(fact: bool) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import uuid_utils
 
 from services.gateway.accepting.acceptance import Acceptance
-from services.gateway.accepting.gathering import Gathering, Tell, Told, awaited
+from services.gateway.accepting.gathering import Foresee, Gathering, Tell, Told, awaited
 from services.gateway.accepting.outcomes import Accepted, Outcome, Withheld, root_of
 from services.gateway.catalogue import Catalogue, payload_faults
 from services.gateway.credentials import Caller
@@ -154,8 +154,13 @@ class Submission:
             raise outcome
         return outcome
 
-    def accept_and_tell(self, operation: Submit, tell: Tell) -> None:
-        """Do the same, but call `tell` with what `accept` would return or raise."""
+    def accept_and_tell(
+        self, operation: Submit, tell: Tell, foresee: Foresee | None = None
+    ) -> None:
+        """Do the same, but call `tell` with what `accept` would return or raise.
+
+        `foresee`: see `Gathering.join`.
+        """
         started = time.monotonic()
 
         def note(told: Told) -> None:
@@ -165,7 +170,7 @@ class Submission:
                 self._note(operation.queue, told)
             tell(told)
 
-        self._gathering.join(operation, deadline=self.deadline(), tell=note)
+        self._gathering.join(operation, deadline=self.deadline(), tell=note, foresee=foresee)
 
     async def accept_many(
         self, operations: Sequence[Submit], *, deadline: float, atomic: bool = False

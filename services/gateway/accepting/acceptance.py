@@ -54,20 +54,23 @@ class Acceptance:
         jobs: Sequence[Submit],
         *,
         deadline: float,
-        on_record: Callable[[], None] = lambda: None,
+        on_record: Callable[[Sequence[Outcome]], None] = lambda _: None,
     ) -> Sequence[Outcome]:
         """Put jobs of one tenant on record and into the broker; return what became of each.
 
-        `on_record` is called when the store has said what it has to say, or nothing.
+        `on_record` is called when the store has said what it has to say, or nothing, with what will
+        have become of each if the broker confirms it: those are the very outcomes then.
         """
+        foreseen: Sequence[Outcome] = ()
         try:
             async with asyncio.timeout_at(deadline):
                 answers = await self._submit(jobs)
+            foreseen = _meanings(jobs, answers)
         except (StoreUnavailable, TimeoutError) as fault:
             return unavailable(fault, times=len(jobs))
         finally:
-            on_record()
-        outcomes = list(await self.make_safe(jobs, answers, deadline=deadline))
+            on_record(foreseen)
+        outcomes = await self._make_safe(jobs, answers, foreseen, deadline=deadline)
         owed = [place for place, answer in enumerate(answers) if answer.owed]
         if not owed:
             return outcomes
@@ -99,7 +102,21 @@ class Acceptance:
         withdraws: bool = True,
     ) -> Sequence[Outcome]:
         """Publish what the store says is to be published; return what became of all."""
-        outcomes = [meaning(*both) for both in zip(asked, answers, strict=True)]
+        foreseen = _meanings(asked, answers)
+        return await self._make_safe(
+            asked, answers, foreseen, deadline=deadline, withdraws=withdraws
+        )
+
+    async def _make_safe(
+        self,
+        asked: Sequence[Ask],
+        answers: Sequence[Submitted],
+        foreseen: Sequence[Outcome],
+        *,
+        deadline: float,
+        withdraws: bool = True,
+    ) -> list[Outcome]:
+        outcomes = list(foreseen)
         fresh = [
             (place, answer.job)
             for place, answer in enumerate(answers)
@@ -204,6 +221,10 @@ class Acceptance:
             log.warning("job_not_withdrawn", job_id=job.id)
         withdrawn = verdict is CancelVerdict.CANCELLED
         return because(Unavailable(extra={"job_id": job.id, "withdrawn": withdrawn}), why)
+
+
+def _meanings(asked: Sequence[Ask], answers: Sequence[Submitted]) -> Sequence[Outcome]:
+    return [meaning(*both) for both in zip(asked, answers, strict=True)]
 
 
 def delay_of(job: JobRecord, *, now_ms: int) -> int:

@@ -2,7 +2,7 @@
 
 A single request waits for nobody. While the store works on a tenant's batch, whoever comes goes
 with the next one (a group commit): the store does one thing at a time anyway, and the more come at
-once the cheaper each.
+once the cheaper each. While the broker works on it, the answers are made ready.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ Told = Outcome | Exception
 """What became of one job; an exception that is no WaymarkError is a mistake of ours."""
 
 Tell = Callable[[Told], object]
+Foresee = Callable[[Outcome], object]
 
 
 async def awaited(ask: Callable[[Tell], None]) -> Told:
@@ -41,6 +42,7 @@ class _Ask:
     job: Submit
     deadline: float
     tell: Tell
+    foresee: Foresee | None
 
 
 class Gathering:
@@ -53,9 +55,15 @@ class Gathering:
         self._at_store: set[str] = set()
         self._under_way: set[asyncio.Task[Sequence[Outcome]]] = set()
 
-    def join(self, job: Submit, *, deadline: float, tell: Tell) -> None:
-        """Tell what becomes of a job; the batch it joins keeps the earliest deadline."""
-        ask = _Ask(job, deadline, tell)
+    def join(
+        self, job: Submit, *, deadline: float, tell: Tell, foresee: Foresee | None = None
+    ) -> None:
+        """Tell what becomes of a job; the batch it joins keeps the earliest deadline.
+
+        `foresee` may be called before, while the broker has the job, with what will be told (the
+        very object) if it confirms.
+        """
+        ask = _Ask(job, deadline, tell, foresee)
         line = self._waiting.get(job.tenant)
         if line is None:
             line = self._waiting[job.tenant] = deque()
@@ -75,16 +83,18 @@ class Gathering:
             self._acceptance.accept(
                 [ask.job for ask in batch],
                 deadline=min(ask.deadline for ask in batch),
-                on_record=lambda: self._next(tenant),
+                on_record=lambda foreseen: self._next(tenant, batch, foreseen),
             )
         )
         self._under_way.add(task)
         task.add_done_callback(lambda done: self._tell(done, batch))
 
-    def _next(self, tenant: str) -> None:
+    def _next(self, tenant: str, batch: Sequence[_Ask], foreseen: Sequence[Outcome]) -> None:
         """The store has answered a batch: whoever came meanwhile may go."""
         self._at_store.discard(tenant)
         self._depart(tenant)
+        # Not now: it is about to be published, and that the broker has it comes first.
+        asyncio.get_running_loop().call_soon(_foresee, batch, foreseen)
 
     def _tell(self, task: asyncio.Task[Sequence[Outcome]], batch: Sequence[_Ask]) -> None:
         self._under_way.discard(task)
@@ -100,6 +110,15 @@ class Gathering:
                 ask.tell(one)
             except Exception:  # the others' clients wait for their answers
                 log.exception("outcome_not_told", job_id=ask.job.job)
+
+
+def _foresee(batch: Sequence[_Ask], foreseen: Sequence[Outcome]) -> None:
+    for ask, one in zip(batch, foreseen, strict=False):  # nothing is foreseen where the store fails
+        if ask.foresee is not None:
+            try:
+                ask.foresee(one)
+            except Exception:
+                log.exception("outcome_not_foreseen", job_id=ask.job.job)
 
 
 def _next_batch(line: deque[_Ask]) -> Sequence[_Ask]:

@@ -14,7 +14,7 @@ import structlog
 
 from services.gateway.accepted import answer_for
 from services.gateway.accepting.gathering import Told
-from services.gateway.accepting.outcomes import Accepted
+from services.gateway.accepting.outcomes import Accepted, Outcome
 from services.gateway.credentials import Caller, Scope
 from services.gateway.crowd import Crowd
 from services.gateway.edge import name_of_request
@@ -45,6 +45,8 @@ class _Visit:
     standing: Sequence[RawHeader]
     began: float
     answer: Answer
+    foreseen: Outcome | None = None
+    ready: tuple[int, bytes, bytes] | None = None  # the answer to it
 
 
 class SubmitClerk:
@@ -76,7 +78,11 @@ class SubmitClerk:
         name = name_of_request(known.get("x-request-id", ""))
         visit = _Visit(name, caller, standing, began, answer)
         self._crowd.enter()
-        parts.submission.accept_and_tell(operation, lambda told: self._leave(visit, told))
+        parts.submission.accept_and_tell(
+            operation,
+            lambda told: self._leave(visit, told),
+            lambda foreseen: self._prepare(visit, foreseen),
+        )
         return True
 
     def _read(self, headers: Head, body: bytes, caller: Caller) -> Submit | None:
@@ -91,10 +97,15 @@ class SubmitClerk:
             wanted, payload, caller=caller, traceparent=traceparent_of(headers), key=key
         )
 
+    def _prepare(self, visit: _Visit, foreseen: Outcome) -> None:
+        visit.ready = self._answer(visit, foreseen)
+        visit.foreseen = foreseen
+
     def _leave(self, visit: _Visit, told: Told) -> None:
         self._crowd.leave()
         try:
-            status, head, body = self._answer(visit, told)
+            ready = visit.ready if told is visit.foreseen else None
+            status, head, body = ready or self._answer(visit, told)
         except Exception as mistake:  # noqa: BLE001 - the outermost: it is counted and told there
             status, head, body = self._apology(visit, mistake)
         self._parts.metrics.answered(_METHOD, _PATH, status, time.monotonic() - visit.began)

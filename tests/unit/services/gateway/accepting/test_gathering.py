@@ -2,94 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import TypeVar
 
-import pytest
-import uuid_utils
-from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE, Acceptance
-from services.gateway.accepting.gathering import MOST_TOGETHER, Gathering, Told, awaited
-from services.gateway.accepting.outcomes import Accepted, Withheld
-from services.gateway.metrics import Metrics
+from services.gateway.accepting.acceptance import LARGE, LARGE_AT_ONCE
+from services.gateway.accepting.gathering import MOST_TOGETHER, Told
+from services.gateway.accepting.outcomes import Withheld
 from services.gateway.refusals import KeyReused, QuotaExceeded, Unavailable, UniqueKeyTaken
 from shared.contracts.batches import ConfirmMany, SubmitMany
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
 from shared.contracts.job import OnConflict
 from shared.contracts.lifecycle import State
-from shared.contracts.operations import Confirm, IdempotencyKey, Operation, Read, Submit
+from shared.contracts.operations import Confirm, Operation, Submit
 from tests.eventually import eventually_async
-from tests.fakes.publisher import FakePublisher
 from tests.fakes.store import AsyncFakeStore, FakeStore
+from tests.unit.services.gateway.accepting.accepting_house import (
+    SECONDS,
+    House,
+    Listening,
+    a_job,
+    a_key,
+    in_time,
+    job_of,
+    kind,
+    true,
+)
 
 A = TypeVar("A")
-
-SECONDS = 2.0
-
-
-class Listening(AsyncFakeStore):
-    """Remembers what it was asked."""
-
-    def __init__(self, store: FakeStore) -> None:
-        super().__init__(store)
-        self.asked: list[Operation] = []
-
-    async def do(self, operation: Operation[A]) -> A:
-        self.asked.append(operation)
-        return await super().do(operation)
-
-
-class House:
-    """An acceptance and a gathering on fakes."""
-
-    def __init__(self) -> None:
-        self.records = FakeStore()
-        self.store = Listening(self.records)
-        self.publisher = FakePublisher()
-        self.acceptance = Acceptance(store=self.store, publisher=self.publisher, metrics=Metrics())
-        self.gathering = Gathering(self.acceptance)
-
-    def use(self, store: Listening) -> None:
-        """Build them anew on another store."""
-        self.store = store
-        self.acceptance = Acceptance(store=store, publisher=self.publisher, metrics=Metrics())
-        self.gathering = Gathering(self.acceptance)
-
-    async def accept(self, *jobs: Submit) -> Sequence[Told]:
-        """Submit jobs in the same moment."""
-        return await asyncio.gather(*(self.one(job, deadline=in_time()) for job in jobs))
-
-    async def one(self, job: Submit, *, deadline: float) -> Told:
-        """Submit one."""
-        return await awaited(lambda tell: self.gathering.join(job, deadline=deadline, tell=tell))
-
-    def state(self, job: Submit) -> State | None:
-        """Return the state of a job, None where it is not on record."""
-        record = self.records.do(Read(tenant=job.tenant, job=job.job))
-        return record.state if record else None
-
-
-@pytest.fixture
-def house() -> House:
-    return House()
-
-
-def in_time() -> float:
-    return asyncio.get_running_loop().time() + SECONDS
-
-
-def a_job(tenant: str = "dev", **fields: object) -> Submit:
-    plain = Submit(
-        tenant=tenant, job=str(uuid_utils.uuid7()), type="demo.steps", type_version=1,
-        queue="default", priority=5, payload="{}", max_attempts=1, labels={}, submitted_by="key:k",
-    )  # fmt: skip
-    return replace(plain, **fields)
-
-
-def a_key(name: str, body: str = "b") -> IdempotencyKey:
-    return IdempotencyKey(hash=name, fingerprint=body)
 
 
 async def test_jobs_of_one_moment_are_one_call_of_the_store_and_one_write_to_the_broker(
@@ -102,11 +42,6 @@ async def test_jobs_of_one_moment_are_one_call_of_the_store_and_one_write_to_the
     assert [type(asked) for asked in house.store.asked] == [SubmitMany, ConfirmMany]
     assert [job_of(outcome) for outcome in outcomes] == [job.job for job in jobs]
     assert [message.job for message, _ in house.publisher.sent] == [job.job for job in jobs]
-
-
-def job_of(outcome: Told) -> str:
-    assert isinstance(outcome, Accepted), outcome
-    return outcome.job.id
 
 
 async def test_a_single_job_waits_for_nobody(house: House) -> None:
@@ -158,10 +93,6 @@ async def test_each_hears_of_its_own_job_alone(house: House) -> None:
         QuotaExceeded,
         "deduplicated",
     ]
-
-
-def kind(outcome: Told) -> object:
-    return outcome.outcome if isinstance(outcome, Accepted) else type(outcome)
 
 
 async def test_of_two_with_the_same_unique_key_the_second_is_safe_with_the_first(
@@ -309,7 +240,7 @@ class SlowStore(Listening):
 
 async def test_who_comes_while_a_batch_is_at_the_store_goes_with_the_next(house: House) -> None:
     slow = SlowStore(house.records)
-    house.use(slow)
+    house.use(slow, house.publisher)
     first = asyncio.create_task(house.accept(a_job()))
     await eventually_async(lambda: true(len(slow.asked) == 1))
     later = [asyncio.create_task(house.accept(a_job())) for _ in range(5)]
@@ -345,7 +276,3 @@ async def test_who_cannot_be_told_keeps_nobody_from_his_answer(house: House) -> 
 
     assert kind(second) == "accepted"
     assert [entry["event"] for entry in logs] == ["outcome_not_told"]
-
-
-async def true(fact: bool) -> bool:
-    return fact

@@ -50,6 +50,22 @@ class Follows:
         """What is followed."""
         return tuple(self._follows)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is followed, no feed either."""
+        return not self._follows
+
+    def regrant(self, grant: Grant) -> Sequence[Effect]:
+        """Go by another grant of the same tenant; what it does not allow is dropped, and told."""
+        self._grant = grant
+        effects: list[Effect] = []
+        for job in [job for job in self._follows if not grant.allows(job)]:
+            detail = f"The new token does not allow job {job}: it is followed no more."
+            if not self._follows[job].requests:  # else those are answered
+                effects.append(say(messages.error("forbidden", detail, None, job=job)))
+            effects.extend(self._refuse(job, "forbidden", detail))
+        return effects
+
     def happened(self, job: str, event: Event) -> Sequence[Effect]:
         """Something happened to a job it follows; `event.frame` is a WebSocket frame."""
         follow = self._follows.get(job)

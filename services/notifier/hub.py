@@ -11,7 +11,8 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from services.notifier.session import Admit, Rules, Session
+from services.notifier.rules import Admit, Rules
+from services.notifier.session import Session
 from services.notifier.wheel import SLOT_SECONDS, Wheel
 from services.notifier.wire import text_frame
 from shared.ports import AsyncJobStore, EventFeed

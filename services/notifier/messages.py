@@ -63,6 +63,13 @@ class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe", tag_field="typ
     subscriptions: list[Subscription]
 
 
+class Auth(msgspec.Struct, frozen=True, tag="auth", tag_field="type"):
+    """Go on with this token instead of the one before; of the same tenant."""
+
+    id: RequestId
+    token: str
+
+
 class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="type"):
     """The client is there."""
 
@@ -87,6 +94,15 @@ class _Ok(msgspec.Struct, tag="ok", tag_field="type"):
     id: RequestId
 
 
+class _AuthExpiring(msgspec.Struct, tag="auth_expiring", tag_field="type"):
+    in_seconds: int
+
+
+class _Drain(msgspec.Struct, tag="drain", tag_field="type"):
+    after_ms: tuple[int, int]
+    grace_ms: int
+
+
 class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
     code: str
     detail: str
@@ -94,14 +110,14 @@ class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
     job: str | None = None  # which of the subscriptions; a hello has no id to tell by
 
 
+Later = Subscribe | Unsubscribe | Auth | Pong
+
 PING: Final = b'{"type":"ping"}'
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE: Final = (msgspec.DecodeError, RecursionError)  # the latter: nested too deeply
 _opening = msgspec.json.Decoder(_Opening)
 _hello = msgspec.json.Decoder(Hello)
-_later: msgspec.json.Decoder[Subscribe | Unsubscribe | Pong] = msgspec.json.Decoder(
-    Subscribe | Unsubscribe | Pong
-)
+_later: msgspec.json.Decoder[Later] = msgspec.json.Decoder(Later)
 _identified = msgspec.json.Decoder(_Identified)
 
 
@@ -120,7 +136,7 @@ def read_hello(text: str) -> Hello:
         raise BadMessageError(str(fault)) from fault
 
 
-def read_later(text: str) -> Subscribe | Unsubscribe | Pong:
+def read_later(text: str) -> Later:
     """Read a message after the hello.
 
     Raises:
@@ -163,6 +179,20 @@ def welcome(
 def ok(request: RequestId) -> bytes:
     """Return the good answer to a request."""
     return _encode(_Ok(request))
+
+
+def auth_expiring(in_seconds: int) -> bytes:
+    """Return the warning that the token runs out."""
+    return _encode(_AuthExpiring(in_seconds))
+
+
+def drain(*, after_ms: tuple[int, int], grace_ms: int) -> bytes:
+    """Return the request to move to another server.
+
+    The client picks a moment between the two of `after_ms`, connects anew, resumes there, and then
+    closes this connection, which lasts for `grace_ms` from now.
+    """
+    return _encode(_Drain(after_ms, grace_ms))
 
 
 def error(code: str, detail: str, request: RequestId | None, *, job: str | None = None) -> bytes:

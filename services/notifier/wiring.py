@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from services.notifier.app import build_app
 from services.notifier.hub import Bounds, Hub
 from services.notifier.metrics import build_registry
-from services.notifier.session import Admission, Rules
+from services.notifier.rules import Admission, Rules
 from services.notifier.settings import NotifierSettings
 from shared.adapters.feed_redis import RedisFeed
 from shared.adapters.store_redis import AsyncRedisStore

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.notifier.hub import Bounds, Hub
 from services.notifier.protocol import StreamConnection
-from services.notifier.session import Admission, Rules
+from services.notifier.rules import Admission, Rules
 from shared.contracts.answers import Position, Step
 from shared.contracts.lifecycle import State
 from shared.contracts.tokens import Grant

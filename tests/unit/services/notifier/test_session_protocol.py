@@ -1,49 +1,23 @@
 """What a client is answered, message by message, and why it is closed."""
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from services.notifier.closes import REASONS, Close
-from services.notifier.effects import Effect, Locate, Send, Shut, Unwatch, Watch
-from services.notifier.session import Admission, Rules, Session
-from shared.contracts.errors import ExpiredToken, InvalidToken
-from shared.contracts.tokens import Grant
-from tests.fakes.stream import JOB, Truth, unframed
+from services.notifier.effects import Locate, Send, Shut, Unwatch, Watch
+from services.notifier.session import Session
+from tests.fakes.stream import JOB, Truth
+from tests.unit.services.notifier.session_talk import (
+    OTHER,
+    following,
+    hello,
+    new_session,
+    said,
+    subscribe,
+)
 
-OTHER = "0190c1f0-0000-7000-8000-000000000002"
-GRANTS = {
-    "good": Grant(tenant="acme", jobs=frozenset({JOB, OTHER}), expires_at=1_800_000_000),
-    "feed": Grant(tenant="acme", jobs=frozenset(), feed=True, expires_at=1_800_000_000),
-    "nothing": Grant(tenant="acme", jobs=frozenset(), expires_at=1_800_000_000),
-}
-RULES = Rules(max_subscriptions=3)
 DEEP = "[" * 60_000
-
-
-def admit(token: str) -> Admission:
-    if token == "expired":
-        raise ExpiredToken
-    if token not in GRANTS:
-        raise InvalidToken
-    return Admission(GRANTS[token], seconds=600.0)
-
-
-def new_session() -> Session:
-    return Session(name="s1", rules=RULES, admit=admit, now=100.0)
-
-
-def hello(*subscriptions: dict[str, Any], token: str = "good", version: object = 1) -> str:
-    return json.dumps(
-        {
-            "type": "hello",
-            "version": version,
-            "token": token,
-            "subscriptions": list(subscriptions),
-        }
-    )
 
 
 def opened(*subscriptions: dict[str, Any], token: str = "good") -> Session:
@@ -51,15 +25,6 @@ def opened(*subscriptions: dict[str, Any], token: str = "good") -> Session:
     session.received(hello(*subscriptions, token=token), 101.0)
     assert session.open
     return session
-
-
-def said(effects: Sequence[Effect]) -> list[dict[str, Any]]:
-    return [unframed(effect.frame) for effect in effects if isinstance(effect, Send)]
-
-
-def subscribe(*jobs: str, request: object = 7) -> str:
-    wanted = [{"job": job} for job in jobs]
-    return json.dumps({"type": "subscribe", "id": request, "subscriptions": wanted})
 
 
 def test_a_hello_is_welcomed_with_the_numbers_of_the_house() -> None:
@@ -145,7 +110,7 @@ def test_pings_go_out_and_silence_closes() -> None:
 
 @pytest.mark.parametrize("sign_of_life", ["pong", "frame", "binary"])
 def test_whatever_is_heard_keeps_it_open(sign_of_life: str) -> None:
-    session = opened()
+    session = following()
     if sign_of_life == "pong":
         assert session.received('{"type":"pong"}', 130.0) == ()
     elif sign_of_life == "frame":
@@ -158,7 +123,7 @@ def test_whatever_is_heard_keeps_it_open(sign_of_life: str) -> None:
 
 
 def test_a_token_that_runs_out_closes() -> None:
-    session = opened()
+    session = following(seconds=600.0)
     session.heard(700.0)
 
     assert session.tick(700.9) != (Shut(Close.TOKEN_EXPIRED),)

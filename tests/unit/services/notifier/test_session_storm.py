@@ -16,7 +16,8 @@ from hypothesis.stateful import (
 )
 
 from services.notifier.effects import Effect, Locate, Send, Watch
-from services.notifier.session import Admission, Rules, Session
+from services.notifier.rules import Admission, Rules
+from services.notifier.session import Session
 from shared.contracts.tokens import Grant
 from shared.stream.merge import Event
 from shared.stream.place import Place

@@ -1,10 +1,12 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.gateway.tallies import Tally, Timings
 
 OUTCOMES: Final = (
     *("accepted", "replayed", "deduplicated", "conflict", "invalid", "too_large"),
@@ -48,22 +50,25 @@ class Metrics:
     def __init__(self) -> None:
         """Everything starts at zero, and is there from the start."""
         self.registry = CollectorRegistry()
-        self._http = self._histogram(
+        self._http = Timings(
             "waymark_http_request_duration_seconds",
             "From the request's head to the last byte of the answer.",
             *("method", "route", "status"),
-            buckets=_HTTP,
+            bounds=_HTTP,
         )
-        self._submissions = self._counter(
-            "waymark_jobs_submissions_total",
+        self._submissions = Tally(
+            "waymark_jobs_submissions",
             "Submits by what became of them; queue is empty when none was decided.",
             *("queue", "outcome"),
         )
-        self._submit = self._histogram(
+        self._submit = Timings(
             "waymark_jobs_submit_duration_seconds",
             "From a checked request to a job that is safe.",
             "queue",
+            bounds=_FAST,
         )
+        for of_every_request in (self._http, self._submissions, self._submit):
+            self.registry.register(of_every_request)
         self._publish = self._histogram(
             "waymark_jobs_publish_duration_seconds",
             "From handing messages over together to the broker's last confirm.",
@@ -100,19 +105,13 @@ class Metrics:
             "Requests that were turned away at the gate.",
             "reason",
         )
-        # to look a child up by its labels costs more than to count
-        self._answered: dict[tuple[str, str, int], Histogram] = {}
-        self._submitted: dict[tuple[str, str], Counter] = {}
-        self._submit_took: dict[str, Histogram] = {}
         self._be_born()
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
         return Counter(name, words, labels, registry=self.registry)
 
-    def _histogram(
-        self, name: str, words: str, *labels: str, buckets: Sequence[float] = _FAST
-    ) -> Histogram:
-        return Histogram(name, words, labels, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
+        return Histogram(name, words, labels, buckets=_FAST, registry=self.registry)
 
     def _faults(self) -> Counter:
         return self._counter(
@@ -123,7 +122,7 @@ class Metrics:
 
     def _be_born(self) -> None:
         for outcome in OUTCOMES:
-            self._submissions.labels("", outcome)
+            self._submissions.add(("", outcome), 0)
         for result in ("confirmed", "failed"):
             self._publish.labels(result)
         for reason in ("outbox", "dead_letter", "overdue"):
@@ -156,11 +155,7 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""
-        key = (method, route, status)
-        child = self._answered.get(key)
-        if child is None:
-            child = self._answered[key] = self._http.labels(method, route, str(status))
-        child.observe(seconds)
+        self._http.observe((method, route, str(status)), seconds)
 
     def refused(self, reason: GateReason) -> None:
         """Count a request that did not come through the gate."""
@@ -172,18 +167,11 @@ class Metrics:
 
     def submitted(self, queue: str, outcome: str, *, count: int = 1) -> None:
         """Count submits."""
-        key = (queue, outcome)
-        child = self._submitted.get(key)
-        if child is None:
-            child = self._submitted[key] = self._submissions.labels(queue, outcome)
-        child.inc(count)
+        self._submissions.add((queue, outcome), count)
 
     def submit_took(self, queue: str, seconds: float) -> None:
         """Observe a submit that was accepted."""
-        child = self._submit_took.get(queue)
-        if child is None:
-            child = self._submit_took[queue] = self._submit.labels(queue)
-        child.observe(seconds)
+        self._submit.observe((queue,), seconds)
 
     def publish_took(self, seconds: float, *, failed: bool) -> None:
         """Observe a publish; `failed`: of one of its messages at least nobody knows."""

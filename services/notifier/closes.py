@@ -9,6 +9,7 @@ from typing import Final
 class Close(IntEnum):
     """4000-4099 stop · 4100-4199 back off with full jitter · 4200-4299 resume at once."""
 
+    PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
     NOT_UTF8 = 1007
     TOO_BIG = 1009
@@ -34,6 +35,7 @@ class Close(IntEnum):
 
 REASONS: Final[Mapping[Close, str]] = MappingProxyType(
     {
+        Close.PROTOCOL_ERROR: "this is not how RFC 6455 has it",
         Close.UNSUPPORTED_DATA: "text messages only",
         Close.NOT_UTF8: "not UTF-8",
         Close.TOO_BIG: "message too big",

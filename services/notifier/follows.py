@@ -100,6 +100,12 @@ class Follows:
             effects.extend(self._settle(request))
         return effects
 
+    def put_off(self, job: str, now: float) -> None:
+        """Its place comes later, and that is not the store's fault: wait on for it."""
+        follow = self._follows.get(job)
+        if follow is not None:
+            follow.deadline = now + self._placed_within
+
     def disturbed(self, job: str) -> Sequence[Effect]:
         """Events of this job may have been lost."""
         follow = self._follows.get(job)

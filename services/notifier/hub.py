@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from uuid import uuid4
 
-import msgspec
 import structlog
 
+from services.notifier.bounds import Bounds
+from services.notifier.flushing import Flusher
+from services.notifier.handshake import Refusal
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
 from services.notifier.wheel import SLOT_SECONDS, Wheel
 from services.notifier.wire import text_frame
+from services.notifier.writing import Outlet
 from shared.ports import AsyncJobStore, EventFeed
 from shared.runtime.pacing import pause
 from shared.stream.switchboard import Switchboard
@@ -23,17 +26,6 @@ log = structlog.get_logger()
 
 Origins = Sequence[str | re.Pattern[str] | None]
 DEVELOPMENT_ORIGINS: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
-
-
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may cost; sizes in bytes, durations in seconds."""
-
-    first_message: int = 64 * 1024  # a token for 200 jobs and a cursor for each are 36 KiB
-    message: int = 64 * 1024
-    buffer_high: int = 64 * 1024  # from here on a connection counts as slow
-    buffer_bound: int = 4 * 1024 * 1024  # here it is closed at once
-    slow_for: float = 10.0  # and when it has been slow for so long
-    close_within: float = 3.0  # what has not answered a close by then is cut
 
 
 class Sleeper(Protocol):
@@ -71,6 +63,8 @@ class Hub:
         self.switchboard = Switchboard(store, feed, wrap=text_frame)
         self.bounds = bounds
         self.tally = Tally()
+        self.flusher = Flusher()
+        self.slow: set[Outlet] = set()
         # None: who sends no Origin is no browser, and has no cookie to be abused.
         self.origins: Origins = (None, *(origins or (DEVELOPMENT_ORIGINS,)))
         self._admit = admit
@@ -94,6 +88,10 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._turning
         await self.switchboard.close()
+
+    def refusal(self) -> Refusal | None:
+        """Say why nobody is let in at the moment, if so."""
+        return None
 
     def new_session(self) -> Session:
         """Return the session of a connection that was just accepted."""

@@ -3,36 +3,29 @@
 In place of uvicorn's own, because fan-out is this process's whole work: no ASGI task, queue or
 timer per connection, and one event is framed once and written as the same bytes to everybody
 (half the CPU a delivery of Starlette's `send_text`, a third of its memory). It relies on no more
-of uvicorn than the constructor's arguments, `server_state.connections` and `shutdown`.
+of uvicorn than the constructor's arguments, `server_state.connections`, `shutdown`, and that the
+first `data_received` brings the whole head of the request.
 """
 
 import asyncio
-import http
-import socket
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import uvicorn
 from uvicorn.server import ServerState
-from websockets.exceptions import NegotiationError
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
-from websockets.typing import Origin, Subprotocol
 
+from services.notifier import handshake
 from services.notifier.closes import REASONS, Close
 from services.notifier.effects import Effect, Locate, Send, Shut, Unwatch, Watch
 from services.notifier.hub import Hub
-from services.notifier.messages import PATH, SUBPROTOCOL
+from services.notifier.reading import Binary, Breach, Bye, Heard, Ping, Reader, Text
 from services.notifier.session import Session
+from services.notifier.wire import close_frame, closing_frame, pong_frame
+from services.notifier.writing import NEVER, Outlet
 from shared.stream.merge import Event
 from shared.stream.place import Place
 
-# Unsent bytes that the kernel takes before it calls a socket full. Without it 3.9 MB of stale
-# frames lay there before a slow client was noticed (measured).
-_NOTSENT_LOWAT: Final = 16 * 1024
-_NEVER: Final = float("inf")
+_AT_ONCE: Final = 4  # places that one who has caught up asks for; each that came brings the next
 
 
 class StreamConnection(asyncio.Protocol):
@@ -41,14 +34,14 @@ class StreamConnection(asyncio.Protocol):
     __slots__ = (
         "_connections",
         "_cut_at",
+        "_ended",
         "_hub",
-        "_opcode",
-        "_parts",
+        "_outlet",
+        "_put_off",
+        "_reader",
         "_session",
-        "_slow_since",
         "_transport",
         "_wakes_at",
-        "_ws",
     )
 
     def __init__(
@@ -62,62 +55,60 @@ class StreamConnection(asyncio.Protocol):
         del config
         self._hub: Hub = app_state["hub"]
         self._connections = cast("set[Any]", server_state.connections)
-        self._ws = ServerProtocol(
-            origins=cast("Sequence[Origin | None]", self._hub.origins),
-            select_subprotocol=_choose_subprotocol,
-            max_size=self._hub.bounds.first_message,
-        )
         self._transport: asyncio.Transport
-        self._session: Session | None = None
-        self._parts: list[bytes] = []
-        self._opcode = Opcode.TEXT
-        self._slow_since = _NEVER
-        self._cut_at = _NEVER
-        self._wakes_at = _NEVER
+        self._outlet: Outlet
+        self._reader: Reader | None = None  # None: the handshake is still to come
+        self._session: Session | None = None  # None: before the handshake, and after its close
+        self._put_off: set[str] | None = None  # jobs whose place is read when it has caught up
+        self._ended = False
+        self._cut_at = NEVER
+        self._wakes_at = NEVER
 
     # --- what uvicorn and the loop call
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the socket; the handshake's bytes come next."""
         self._transport = cast("asyncio.Transport", transport)
+        self._outlet = Outlet(self._transport, self._hub.flusher, self._hub.bounds)
         self._connections.add(self)
-        self._transport.set_write_buffer_limits(high=self._hub.bounds.buffer_high)
-        lowat = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-        wire = transport.get_extra_info("socket")
-        if lowat is not None and wire is not None and wire.family != socket.AF_UNIX:
-            wire.setsockopt(socket.IPPROTO_TCP, lowat, _NOTSENT_LOWAT)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer, flush."""
-        self._ws.receive_data(data)
-        for event in self._ws.events_received():
-            if isinstance(event, Request):
-                self._shake_hands(event)
-            elif isinstance(event, Frame):
-                self._read(event)
-        self._flush()
+        """Read, do, answer."""
+        if self._reader is None:
+            self._shake_hands(data)
+            return
+        for heard in self._reader.feed(data):
+            self._hear(heard)
 
     def pause_writing(self) -> None:
-        """The client is slow: give it some time."""
-        self._slow_since = self._hub.now()
+        """The client is slow: thin out what it gets, and give it some time."""
+        self._outlet.pause(self._hub.now())
+        self._hub.slow.add(self._outlet)
         self._sleep()
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self._slow_since = _NEVER
+        self._outlet.resume()
+        if self._outlet.slow_since == NEVER:
+            self._hub.slow.discard(self._outlet)
+        for _ in range(_AT_ONCE):
+            self._read_put_off()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
         del exc
         self._leave("lost")
+        self._hub.slow.discard(self._outlet)
+        self._outlet.forget()
         self._connections.discard(self)
-        self._cut_at = self._slow_since = _NEVER
+        self._ended = True
+        self._cut_at = NEVER
 
     def shutdown(self) -> None:
         """This process goes away; uvicorn calls it once for every connection."""
-        if self._ws.state is OPEN:
+        if self._session is not None:
             self._close(Close.DRAINING)
-        else:
+        elif self._cut_at == NEVER:
             self._transport.close()
 
     # --- what the hub calls
@@ -130,16 +121,22 @@ class StreamConnection(asyncio.Protocol):
         effects = session.happened(job, event)
         if not effects:
             return
-        self._do(effects)
-        if event.transition:
-            self._hub.tally.transitions += 1
-        else:
-            self._hub.tally.progress += 1
+        for effect in effects:
+            if isinstance(effect, Send):
+                self._tell(job, effect.frame, event)
+            else:
+                self._do((effect,))
 
     def placed(self, job: str, place: Place | None) -> None:
         """As `Watcher`."""
-        if self._session is not None:
-            self._do(self._session.placed(job, place))
+        if self._session is None:
+            return
+        if self._outlet.crowded:
+            self._session.put_off(job, self._hub.now())
+            self._put_off = {job, *(self._put_off or ())}
+            return
+        self._do(self._session.placed(job, place))
+        self._read_put_off()
 
     def disturbed(self, job: str) -> None:
         """As `Watcher`."""
@@ -148,61 +145,53 @@ class StreamConnection(asyncio.Protocol):
 
     def wake(self, now: float) -> None:
         """As `Sleeper`."""
-        self._wakes_at = _NEVER
+        self._wakes_at = NEVER
         if now >= self._cut_at:
             self._transport.abort()
-        elif now >= self._slow_since + self._hub.bounds.slow_for:
-            self._close(Close.SLOW)
-        elif self._session is not None:
-            self._do(self._session.tick(now))
+            return
+        if self._session is not None:
+            if now >= self._outlet.slow_since + self._hub.bounds.slow_for:
+                self._close(Close.SLOW)
+            else:
+                self._do(self._session.tick(now))
         self._sleep()
 
     # --- the rest is its own
 
-    def _shake_hands(self, request: Request) -> None:
-        if request.path.partition("?")[0] == PATH:
-            response = self._ws.accept(request)
-        else:
-            response = self._ws.reject(http.HTTPStatus.NOT_FOUND, f"The stream is at {PATH}.\n")
-        self._ws.send_response(response)
-        if self._ws.state is OPEN:
-            self._session = self._hub.new_session()
-            self._hub.tally.connections += 1
+    def _shake_hands(self, head: bytes) -> None:
+        hub = self._hub
+        answer = handshake.answer(head, origins=hub.origins, refusal=hub.refusal())
+        self._reader = Reader(hub.bounds.first_message)
+        self._transport.write(answer.wire)
+        if answer.is_open:
+            self._session = hub.new_session()
+            hub.tally.connections += 1
             self._sleep()
         else:
-            self._hub.tally.refused[str(response.status_code)] += 1
+            hub.tally.refused[str(answer.status)] += 1
+            self._end()
 
-    def _read(self, frame: Frame) -> None:
+    def _hear(self, heard: Heard) -> None:
         session = self._session
-        if session is None:
-            return
-        if frame.opcode is Opcode.CLOSE:
-            self._leave("client")
-            return
-        session.heard(self._hub.now())
-        if frame.opcode in {Opcode.PING, Opcode.PONG}:
-            return
-        if frame.opcode is not Opcode.CONT:
-            self._opcode = frame.opcode
-        self._parts.append(bytes(frame.data))
-        if frame.fin:
-            message, self._parts = b"".join(self._parts), []
-            self._take(session, message)
-            self._sleep()
+        if isinstance(heard, Bye):
+            self._end_with(closing_frame(heard.body), "client")
+        elif isinstance(heard, Breach):
+            self._end_with(close_frame(heard.code, REASONS[heard.code]), str(int(heard.code)))
+        elif session is not None:
+            now = self._hub.now()
+            session.heard(now)
+            if isinstance(heard, Text):
+                self._do(session.received(heard.text, now))
+                self._allow_more(session)
+                self._sleep()
+            elif isinstance(heard, Binary):
+                self._do(session.received_binary(now))
+            elif isinstance(heard, Ping):
+                self._outlet.pong(pong_frame(heard.body))
 
-    def _take(self, session: Session, message: bytes) -> None:
-        now = self._hub.now()
-        if self._opcode is Opcode.BINARY:
-            self._do(session.received_binary(now))
-            return
-        try:
-            text = message.decode()
-        except UnicodeDecodeError:
-            self._close(Close.NOT_UTF8)
-            return
-        self._do(session.received(text, now))
-        if session.open:
-            self._ws.max_message_size = self._hub.bounds.message
+    def _allow_more(self, session: Session) -> None:
+        if session.open and self._reader is not None:
+            self._reader.max_size = self._hub.bounds.message
 
     def _do(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -210,11 +199,21 @@ class StreamConnection(asyncio.Protocol):
             if session is None:
                 return
             if isinstance(effect, Send):
-                self._write(effect.frame)
+                if not self._outlet.say(effect.frame):
+                    self._close(Close.SLOW)
             elif isinstance(effect, Shut):
                 self._close(effect.code)
             else:
                 self._arrange(session.tenant, effect)
+
+    def _tell(self, job: str, frame: bytes, event: Event) -> None:
+        tally = self._hub.tally
+        if event.transition:
+            tally.transitions += 1
+        else:
+            tally.progress += 1
+        if not self._outlet.tell(job, frame, transition=event.transition):
+            self._close(Close.SLOW)
 
     def _arrange(self, tenant: str, effect: Watch | Locate | Unwatch) -> None:
         board = self._hub.switchboard
@@ -225,41 +224,36 @@ class StreamConnection(asyncio.Protocol):
         else:
             board.unwatch(tenant, effect.job, self)
 
-    def _write(self, frame: bytes) -> None:
-        self._transport.write(frame)
-        if (
-            self._slow_since != _NEVER
-            and self._transport.get_write_buffer_size() > self._hub.bounds.buffer_bound
-        ):
-            self._close(Close.SLOW)
+    def _read_put_off(self) -> None:
+        if self._put_off and self._session is not None and not self._outlet.crowded:
+            self._do(self._session.disturbed(self._put_off.pop()))
 
     def _close(self, code: Close) -> None:
-        if self._ws.state is OPEN:
-            self._ws.send_close(code, REASONS[code])
-            self._leave(str(int(code)))
-            self._flush()
+        if self._session is None:
+            return
+        if code is Close.SLOW:
+            self._outlet.forget()  # it resumes from its cursors
+        self._outlet.finish(close_frame(code, REASONS[code]))
+        self._leave(str(int(code)))
+        self._cut_later()
 
-    def _flush(self) -> None:
-        ended = False
-        for chunk in self._ws.data_to_send():
-            self._transport.write(chunk)
-            ended = ended or not chunk  # websockets' mark for the end of the stream
-        if ended:
-            why = self._ws.close_sent
-            self._leave(str(why.code) if why else "lost")
-            self._end_writing()
-        if self._ws.state is not OPEN and self._cut_at == _NEVER:
-            # A client that does not read may not keep its socket for ever.
+    def _end_with(self, farewell: bytes, why: str) -> None:
+        if self._session is not None:
+            self._outlet.finish(farewell)
+            self._leave(why)
+        self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._outlet.end()
+        self._cut_later()
+
+    def _cut_later(self) -> None:
+        # A client that does not read may not keep its socket for ever.
+        if self._cut_at == NEVER:
             self._cut_at = self._hub.now() + self._hub.bounds.close_within
             self._sleep()
-
-    def _end_writing(self) -> None:
-        # A socket closed with unread data is reset, and the reset may overtake the close frame:
-        # what still comes is read and thrown away until the client leaves or is cut off.
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
 
     def _leave(self, why: str) -> None:
         session, self._session = self._session, None
@@ -271,21 +265,9 @@ class StreamConnection(asyncio.Protocol):
         self._hub.tally.closed[why] += 1
 
     def _sleep(self) -> None:
-        at = min(self._cut_at, self._slow_since + self._hub.bounds.slow_for)
+        at = self._cut_at
         if self._session is not None:
-            at = min(at, self._session.deadline)
+            slow_until = self._outlet.slow_since + self._hub.bounds.slow_for
+            at = min(at, slow_until, self._session.deadline)
         if at < self._wakes_at:
             self._wakes_at = self._hub.wake(self, at)
-
-
-def _choose_subprotocol(
-    _protocol: ServerProtocol, offered: Sequence[Subprotocol]
-) -> Subprotocol | None:
-    """Speak ours, also with a plain client that names none; never somebody else's.
-
-    Raises:
-        NegotiationError: others were offered; the handshake is answered with 400.
-    """
-    if offered and SUBPROTOCOL not in offered:
-        raise NegotiationError(f"the subprotocol is {SUBPROTOCOL}")
-    return Subprotocol(SUBPROTOCOL) if offered else None

@@ -127,6 +127,11 @@ class Session:
         """The place of a job was read, its frames are WebSocket frames; None: no such job."""
         return self._follows.placed(job, place) if self._follows else ()
 
+    def put_off(self, job: str, now: float) -> None:
+        """Its place was read, but this client is too slow to take it: it will be read again."""
+        if self._follows is not None:
+            self._follows.put_off(job, now)
+
     def disturbed(self, job: str) -> Sequence[Effect]:
         """Events of this job may have been lost."""
         return self._follows.disturbed(job) if self._follows else ()

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 
 from services.notifier.app import build_app
-from services.notifier.hub import Bounds, Hub
+from services.notifier.bounds import Bounds
+from services.notifier.hub import Hub
 from services.notifier.metrics import build_registry
 from services.notifier.rules import Admission, Rules
 from services.notifier.settings import NotifierSettings

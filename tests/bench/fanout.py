@@ -23,7 +23,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.notifier.hub import Bounds, Hub
+from services.notifier.bounds import Bounds
+from services.notifier.hub import Hub
 from services.notifier.protocol import StreamConnection
 from services.notifier.rules import Admission, Rules
 from shared.contracts.answers import Position, Step

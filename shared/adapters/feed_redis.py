@@ -142,6 +142,8 @@ class RedisFeed:
                     self._forget(wire)
             except (OSError, TimeoutError, RefusedError) as fault:
                 self._unheard.met(why=str(fault) or type(fault).__name__, then="tries again")
+            except Exception:  # the outermost loop of the feed: without it nobody hears anything
+                log.exception("feed_failed", then="tries again")
             attempt += 1
             await pause(full_jitter(attempt, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
 
@@ -214,7 +216,10 @@ class RedisFeed:
             log.warning("feed_message_unreadable", tenant=tenant, size=len(payload))
             return
         for listener in self._listeners:
-            listener(message)
+            try:
+                listener(message)
+            except Exception:  # one event is not all: those behind it are still to be read
+                log.exception("event_failed", tenant=tenant, job=message.job)
 
     def _confirm(self, name: str) -> None:
         if name not in self._tenants or self._leaving[name]:

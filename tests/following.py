@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from tests.fakes.stream import Client
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 
-def open_stream(url: str) -> connect:
-    return connect(url, subprotocols=["waymark.v1"], compression=None)  # type: ignore[list-item]
+def open_stream(url: str, headers: Mapping[str, str] | None = None) -> connect:
+    return connect(
+        url,
+        subprotocols=["waymark.v1"],  # type: ignore[list-item]
+        compression=None,
+        additional_headers=headers,
+    )
 
 
 async def say(stream: ClientConnection, **message: object) -> None:
@@ -31,6 +38,25 @@ async def greet(stream: ClientConnection, token: str, *subscriptions: object) ->
     welcome = await hear(stream)
     assert welcome["type"] == "welcome", welcome
     return welcome
+
+
+async def closed_with(stream: ClientConnection, within: float = 10.0) -> int:
+    async def to_the_end() -> None:
+        while True:
+            await stream.recv()
+
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(to_the_end(), within)
+    assert stream.close_code is not None
+    return stream.close_code
+
+
+async def refused_with(url: str, **headers: str) -> tuple[int, str | None]:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with open_stream(url, headers):
+            pass
+    response = refusal.value.response
+    return response.status_code, response.headers.get("Retry-After")
 
 
 class Follower:

@@ -20,10 +20,18 @@ START_SECONDS = 20.0
 
 
 def token_for(
-    jobs: Iterable[str], *, tenant: str = "acme", ttl: int = 600, feed: bool = False
+    jobs: Iterable[str],
+    *,
+    tenant: str = "acme",
+    ttl: int = 600,
+    feed: bool = False,
+    id: str = "",  # noqa: A002 - as the grant calls it
+    key: str = "",
 ) -> str:
     now = int(time.time())
-    grant = Grant(tenant=tenant, jobs=frozenset(jobs), expires_at=now + ttl, feed=feed)
+    grant = Grant(
+        tenant=tenant, jobs=frozenset(jobs), expires_at=now + ttl, feed=feed, id=id, key=key
+    )
     return mint(grant, secret=SECRET, now=now)
 
 
@@ -61,6 +69,16 @@ class NotifierProcess:
     def stop(self) -> int:
         return self._end(signal.SIGTERM)
 
+    def hurry(self) -> None:
+        """Tell one that stops already to stop."""
+        self._signal(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def answer(self, path: str) -> tuple[int, str]:
         """Status and body; (0, "") while it does not listen."""
         url = f"http://127.0.0.1:{self.port}{path}"
@@ -72,6 +90,10 @@ class NotifierProcess:
                 return refusal.code, refusal.read().decode()
         except OSError:
             return 0, ""
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:

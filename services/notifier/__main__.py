@@ -24,8 +24,10 @@ def main() -> None:
             sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
         sys.exit(2)
     logs.configure("notifier", settings.log_level)
+    notifier = wire(settings)
     serving.serve(
-        wire(settings),
+        notifier.app,
+        drain=notifier.drain,
         host=settings.host,
         port=settings.notifier_port,
         port_setting="WAYMARK_NOTIFIER_PORT",

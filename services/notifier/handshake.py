@@ -4,7 +4,7 @@ websockets does it. Nothing of it is kept once the connection is open.
 """
 
 import http
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -14,18 +14,15 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
+from services.notifier.door import Refusal
 from services.notifier.messages import PATH, SUBPROTOCOL
 
 Origins = Sequence[object]
 """Whose pages may connect: origins, patterns of origins, None for who sends none."""
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """Why nobody is let in at the moment; `retry_after` in seconds."""
-
-    status: http.HTTPStatus
-    detail: str
-    retry_after: int
+Knock = Callable[[Sequence[str]], Refusal | None]
+"""Asks to be let in, with the X-Forwarded-For headers in their order; returns why not."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -36,10 +33,10 @@ class Answer(msgspec.Struct, frozen=True):
     is_open: bool
 
 
-def answer(head: bytes, *, origins: Origins, refusal: Refusal | None) -> Answer:
+def answer(head: bytes, *, origins: Origins, knock: Knock) -> Answer:
     """Answer a request to upgrade; `head` ends with its blank line.
 
-    Nobody but a valid request for the stream is told of the `refusal`.
+    Nobody but a valid request for the stream may knock.
     """
     protocol = ServerProtocol(
         origins=cast("Sequence[Origin | None]", origins), select_subprotocol=_choose_subprotocol
@@ -47,18 +44,21 @@ def answer(head: bytes, *, origins: Origins, refusal: Refusal | None) -> Answer:
     protocol.receive_data(head)
     for request in protocol.events_received():
         if isinstance(request, Request):
-            response = _respond(protocol, request, refusal)
+            response = _respond(protocol, request, knock)
             protocol.send_response(response)
             wire = b"".join(protocol.data_to_send())
             return Answer(wire, response.status_code, protocol.state is OPEN)
     return Answer(b"", http.HTTPStatus.BAD_REQUEST, is_open=False)
 
 
-def _respond(protocol: ServerProtocol, request: Request, refusal: Refusal | None) -> Response:
+def _respond(protocol: ServerProtocol, request: Request, knock: Knock) -> Response:
     if request.path.partition("?")[0] != PATH:
         return protocol.reject(http.HTTPStatus.NOT_FOUND, f"The stream is at {PATH}.\n")
     response = protocol.accept(request)
-    if refusal is None or response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+    if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+        return response
+    refusal = knock(request.headers.get_all("X-Forwarded-For"))
+    if refusal is None:
         return response
     response = protocol.reject(refusal.status, f"{refusal.detail}\n")
     response.headers["Retry-After"] = str(refusal.retry_after)

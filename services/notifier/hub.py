@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 from uuid import uuid4
 
 import structlog
 
 from services.notifier.bounds import Bounds
+from services.notifier.door import Door, Newcomer, Threshold
+from services.notifier.draining import Drain, Guest, Haste
 from services.notifier.flushing import Flusher
-from services.notifier.handshake import Refusal
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
 from services.notifier.wheel import SLOT_SECONDS, Wheel
@@ -25,6 +27,9 @@ from shared.stream.switchboard import Switchboard
 log = structlog.get_logger()
 
 Origins = Sequence[str | re.Pattern[str] | None]
+_AGES: Final = (0.9, 1.1)  # of the highest: what was opened together is not closed together
+_OPEN: Final = Threshold()
+_USUAL: Final = Haste()
 DEVELOPMENT_ORIGINS: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
@@ -58,8 +63,13 @@ class Hub:
         rules: Rules,
         bounds: Bounds,
         origins: Sequence[str],
+        threshold: Threshold = _OPEN,
+        haste: Haste = _USUAL,
     ) -> None:
         """`origins`: whose pages may connect; none named: any port of localhost."""
+        self.guests: set[Guest] = set()
+        self.door = Door(threshold, now=self.now())
+        self.drain = Drain(haste, self.guests, close_door=self._close_door, now=self.now)
         self.switchboard = Switchboard(store, feed, wrap=text_frame)
         self.bounds = bounds
         self.tally = Tally()
@@ -89,17 +99,37 @@ class Hub:
                 await self._turning
         await self.switchboard.close()
 
-    def refusal(self) -> Refusal | None:
-        """Say why nobody is let in at the moment, if so."""
-        return None
+    def enter(self, guest: Guest, newcomer: Newcomer) -> Session:
+        """Count in a connection that was just accepted, and return its session."""
+        self.guests.add(guest)
+        self.tally.connections += 1
+        return Session(
+            name=uuid4().hex[:16],
+            rules=self._rules,
+            admit=self._admit,
+            now=self.now(),
+            seat=newcomer.enter(),
+            age=random.uniform(*_AGES),  # noqa: S311 - no secret
+        )
 
-    def new_session(self) -> Session:
-        """Return the session of a connection that was just accepted."""
-        return Session(name=uuid4().hex[:16], rules=self._rules, admit=self._admit, now=self.now())
+    def leave(self, guest: Guest, session: Session, why: str) -> None:
+        """Count it out, once; `why`: our code, "client" or "lost"."""
+        session.leave()
+        self.guests.discard(guest)
+        self.tally.connections -= 1
+        self.tally.closed[why] += 1
+
+    def revoke(self, keys: Collection[str]) -> None:
+        """Close what lives by tokens of these API keys."""
+        for guest in tuple(self.guests):
+            guest.revoked(keys)
 
     def wake(self, sleeper: Sleeper, at: float) -> float:
         """Call `sleeper.wake` soon after `at`; return when at the latest."""
         return self._wheel.add(sleeper, at)
+
+    def _close_door(self) -> None:
+        self.door.closed = True
 
     async def _turn(self) -> None:
         while True:

@@ -8,7 +8,7 @@ first `data_received` brings the whole head of the request.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, cast
 
 import uvicorn
@@ -143,6 +143,17 @@ class StreamConnection(asyncio.Protocol):
         if self._session is not None:
             self._do(self._session.disturbed(job))
 
+    def drain(self, notice: bytes, *, leave_by: float) -> None:
+        """As `Guest`."""
+        if self._session is not None:
+            self._do(self._session.drain(notice, leave_by=leave_by))
+            self._sleep()
+
+    def revoked(self, keys: Collection[str]) -> None:
+        """As `Guest`."""
+        if self._session is not None:
+            self._do(self._session.revoked(keys))
+
     def wake(self, now: float) -> None:
         """As `Sleeper`."""
         self._wakes_at = NEVER
@@ -160,12 +171,14 @@ class StreamConnection(asyncio.Protocol):
 
     def _shake_hands(self, head: bytes) -> None:
         hub = self._hub
-        answer = handshake.answer(head, origins=hub.origins, refusal=hub.refusal())
+        newcomer = hub.door.newcomer(self._transport.get_extra_info("peername"), hub.now())
+        answer = handshake.answer(head, origins=hub.origins, knock=newcomer.knock)
         self._reader = Reader(hub.bounds.first_message)
         self._transport.write(answer.wire)
         if answer.is_open:
-            self._session = hub.new_session()
-            hub.tally.connections += 1
+            self._session = hub.enter(self, newcomer)
+            if newcomer.is_too_many:
+                self._close(Close.NODE_FULL)
             self._sleep()
         else:
             hub.tally.refused[str(answer.status)] += 1
@@ -186,8 +199,10 @@ class StreamConnection(asyncio.Protocol):
                 self._sleep()
             elif isinstance(heard, Binary):
                 self._do(session.received_binary(now))
-            elif isinstance(heard, Ping):
-                self._outlet.pong(pong_frame(heard.body))
+            else:
+                self._do(session.controlled(now))
+                if isinstance(heard, Ping) and not session.shut:
+                    self._outlet.pong(pong_frame(heard.body))
 
     def _allow_more(self, session: Session) -> None:
         if session.open and self._reader is not None:
@@ -261,8 +276,7 @@ class StreamConnection(asyncio.Protocol):
             return
         for job in session.jobs:
             self._hub.switchboard.unwatch(session.tenant, job, self)
-        self._hub.tally.connections -= 1
-        self._hub.tally.closed[why] += 1
+        self._hub.leave(self, session, why)
 
     def _sleep(self) -> None:
         at = self._cut_at

@@ -150,6 +150,11 @@ class Session:
         self._tenure.leave_by(leave_by)
         return (Send(notice),) if self.open else _NOTHING
 
+    def leave(self) -> None:
+        """The connection is gone, or about to be: count it out; once."""
+        if self._seat is not None:
+            self._seat.leave()
+
     def tick(self, now: float) -> Sequence[Effect]:
         """Time has passed."""
         if self.shut:

@@ -6,10 +6,11 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -17,10 +18,15 @@ from shared.runtime.front import MOST_CONNECTIONS, Front, bounded
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10  # what still runs after it is dropped
+Drain = Callable[[Callable[[], bool]], Awaitable[None]]
+"""Sees the clients off, with a bound of its own; its argument says whether to hurry."""
+
 IDLE_SECONDS: Final = 75  # longer than clients and proxies keep an idle connection: they end it
 MOST_FILES: Final = 131_072  # of one process, where nothing says less
 SPARE_FILES: Final = 128  # for Redis, RabbitMQ, logs, and a connection that is turned away
 _BACKLOG: Final = 2048  # uvicorn's own
+
+log = structlog.get_logger()
 
 
 def serve(
@@ -31,9 +37,12 @@ def serve(
     port_setting: str = "the WAYMARK_..._PORT of this service",
     most_connections: int = MOST_CONNECTIONS,
     front: type[Front] = Front,
+    drain: Drain | None = None,
     **uvicorn_options: Any,  # noqa: ANN401 - whatever uvicorn.Config takes
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return; a second signal drops what still runs.
+
+    While `drain` runs everything is served as before, newcomers too.
 
     The process may open as many files as it is allowed at all; connections leave some of them free.
 
@@ -42,7 +51,8 @@ def serve(
     """
     listener = listen(host, port, port_setting=port_setting)
     most = min(most_connections, _open_files() - SPARE_FILES)
-    server = _Server(_config(app, {"http": bounded(front, most), **uvicorn_options}))
+    config = _config(app, {"http": bounded(front, most), **uvicorn_options})
+    server = _Server(config, drain=drain)
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
@@ -113,14 +123,26 @@ class Served:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, *, signals: bool = True) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, signals: bool = True, drain: Drain | None = None
+    ) -> None:
         super().__init__(config)
+        self._drain = drain
         self.up = asyncio.Event()
         self._signals = signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn closes every connection at once, and lets the app know only afterwards.
+        if self._drain is not None:
+            try:
+                await self._drain(lambda: self.force_exit)
+            except Exception:  # the outermost loop: what is wrong with it must not keep us here
+                log.exception("drain_failed")
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

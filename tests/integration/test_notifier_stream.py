@@ -6,8 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
@@ -23,20 +22,6 @@ from tests.nodes import Redis
 from tests.notifier_process import ROOT, NotifierProcess, token_for
 
 StartNotifier = Callable[..., NotifierProcess]
-
-
-@pytest.fixture
-def start_notifier(tmp_path: Path) -> Iterator[StartNotifier]:
-    born: list[NotifierProcess] = []
-
-    def start(redis_url: str, **settings: str) -> NotifierProcess:
-        born.append(NotifierProcess(redis_url, tmp_path / f"log-{len(born)}", **settings))
-        born[-1].start()
-        return born[-1]
-
-    yield start
-    for it in born:
-        it.kill()
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
 """RFC 6455 and the handshake, byte by byte, against a real notifier."""
 
-import base64
 import json
-import os
 import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from tests.nodes import Redis
-from tests.notifier_process import NotifierProcess, token_for
-
-JOB = "0190c1f0-0000-7000-8000-000000000001"
-TEXT, BINARY, CLOSE, PING, PONG, CONT = 0x1, 0x2, 0x8, 0x9, 0xA, 0x0
+from tests.notifier_process import NotifierProcess
+from tests.raw_websocket import BINARY, CLOSE, CONT, PING, PONG, TEXT, Wire, frame, hello
 
 
 @pytest.fixture(scope="module")
@@ -27,101 +21,6 @@ def notifier(
     it.start()
     yield it
     assert it.stop() == 0
-
-
-class Wire:
-    """A socket that speaks WebSocket badly where a test wants it to."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
-        self._buffer = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def shake(self, path: str = "/v1/stream", **headers: str | None) -> tuple[int, str]:
-        wanted: dict[str, str | None] = {
-            "Host": "notifier",
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Protocol": "waymark.v1",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        lines = [f"{name}: {value}" for name, value in wanted.items() if value is not None]
-        request = "\r\n".join([f"GET {path} HTTP/1.1", *lines, "", ""])
-        self.socket.sendall(request.encode())
-        while b"\r\n\r\n" not in self._buffer:
-            self._more()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        return int(head.split()[1]), head.decode().lower()
-
-    def send(
-        self, opcode: int, body: bytes = b"", *, fin: bool = True, masked: bool = True, rsv: int = 0
-    ) -> None:
-        self.socket.sendall(frame(opcode, body, fin=fin, masked=masked, rsv=rsv))
-
-    def receive(self) -> tuple[int, bytes]:
-        first, second = self._take(2)
-        assert first & 0x80, "the notifier never fragments"
-        assert not first & 0x70, "and uses no extension"
-        size = second & 0x7F
-        if size == 126:
-            size = int.from_bytes(self._take(2), "big")
-        elif size == 127:
-            size = int.from_bytes(self._take(8), "big")
-        return first & 0xF, self._take(size)
-
-    def close_code(self) -> int:
-        """Skip to the close frame, and see the end of the connection after it."""
-        while True:
-            opcode, body = self.receive()
-            if opcode == CLOSE:
-                return int.from_bytes(body[:2], "big")
-
-    def ends(self) -> bool:
-        try:
-            while self.socket.recv(4096):
-                pass
-        except ConnectionResetError:
-            pass
-        return True
-
-    def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            self._more()
-        taken, self._buffer = self._buffer[:size], self._buffer[size:]
-        return taken
-
-    def _more(self) -> None:
-        data = self.socket.recv(65_536)
-        assert data, "the connection ended too early"
-        self._buffer += data
-
-
-def frame(
-    opcode: int, body: bytes = b"", *, fin: bool = True, masked: bool = True, rsv: int = 0
-) -> bytes:
-    head = bytes([fin << 7 | rsv << 4 | opcode])
-    mark = 0x80 if masked else 0
-    if len(body) < 126:
-        head += bytes([mark | len(body)])
-    elif len(body) < 65_536:
-        head += bytes([mark | 126]) + struct.pack("!H", len(body))
-    else:
-        head += bytes([mark | 127]) + struct.pack("!Q", len(body))
-    if not masked:
-        return head + body
-    mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(body))
-
-
-def hello() -> bytes:
-    return json.dumps({"type": "hello", "version": 1, "token": token_for([JOB])}).encode()
 
 
 @pytest.fixture
@@ -216,33 +115,6 @@ def test_two_messages_in_one_packet_are_both_read(wire: Wire) -> None:
     assert json.loads(wire.receive()[1]) == {"type": "ok", "id": 1}
 
 
-@pytest.mark.parametrize(
-    ("bad", "code"),
-    [
-        (frame(TEXT, b"{}", masked=False), 1002),
-        (frame(TEXT, b"{}", rsv=4), 1002),
-        (frame(0x3, b""), 1002),
-        (frame(0xB, b""), 1002),
-        (frame(PING, b"x" * 126), 1002),
-        (frame(PING, b"x", fin=False), 1002),
-        (frame(CONT, b"x"), 1002),
-        (frame(TEXT, b"{", fin=False) + frame(TEXT, b"}"), 1002),
-        (frame(CLOSE, b"\x03"), 1002),
-        (frame(CLOSE, struct.pack("!H", 1005)), 1002),
-        (frame(TEXT, b"\xff\xfe"), 1007),
-        (frame(TEXT, b"\xc3", fin=False) + frame(CONT, b"\x28"), 1007),
-        (frame(TEXT, b"x" * (64 * 1024 + 1)), 1009),
-        (frame(TEXT, b"x" * 40_000, fin=False) + frame(CONT, b"x" * 40_000), 1009),
-    ],
-)
-def test_what_breaks_the_rules_closes_the_connection(welcomed: Wire, bad: bytes, code: int) -> None:
-    welcomed.socket.sendall(bad)
-
-    assert welcomed.close_code() == code
-    if code in {1002, 1009}:
-        assert welcomed.ends()
-
-
 def test_a_first_message_has_its_bound(wire: Wire) -> None:
     wire.send(TEXT, b"x" * (64 * 1024 + 1))
 
@@ -261,14 +133,6 @@ def test_a_message_of_the_whole_size_is_read(welcomed: Wire) -> None:
     welcomed.send(PING)
 
     assert welcomed.receive() == (PONG, b"")
-
-
-@pytest.mark.parametrize("body", [b"", struct.pack("!H", 1000), struct.pack("!H", 4321) + b"bye"])
-def test_a_close_is_answered_in_kind_and_the_connection_ends(welcomed: Wire, body: bytes) -> None:
-    welcomed.send(CLOSE, body)
-
-    assert welcomed.receive() == (CLOSE, body)
-    assert welcomed.ends()
 
 
 def test_a_client_that_does_not_answer_a_close_is_cut_off(wire: Wire) -> None:

@@ -12,7 +12,7 @@ PEERS := .venv-bench/.installed-lock
 HOUSE := $(RUN) -m deploy.local
 PYTEST := $(RUN) -m pytest
 FAST_TESTS := tests/architecture tests/unit
-ALL_TESTS := $(FAST_TESTS) tests/contract tests/integration tests/e2e tests/faults
+ALL_TESTS := $(FAST_TESTS) tests/contract tests/integration tests/browser tests/e2e tests/faults
 export WORKERS NOTIFIERS
 export COLUMNS ?= 120
 
@@ -57,7 +57,7 @@ fmt: setup ## format, and fix what can be fixed
 
 .PHONY: test
 test: setup ## check, and every test on real nodes but the slow ones (root on Debian: installs them first)
-	@$(HOUSE) install || echo "going on without"
+	@$(HOUSE) install-for-tests || echo "going on without"
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
 	$(call pytest,$(ALL_TESTS),-m "not slow"); exit $$status
 

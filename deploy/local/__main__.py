@@ -16,6 +16,7 @@ from deploy.local.house import DEFAULT_ROOT, House, whole_number
 from deploy.local.nodes import Kind, is_installed
 
 # Programs that only one target needs, named as their packages.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # any of them will do
 FAULT_TOOLS = ("faketime",)
 BENCH_TOOLS = ("wrk",)
 NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
@@ -83,6 +84,13 @@ def _install(house: House, *, tools: Sequence[str] = ()) -> None:
         packages.install(missing, log=house.root / "logs" / "install.log")
 
 
+def _install_for_tests(house: House) -> None:
+    _install(house)
+    # By itself, because not every Debian family has it as a package: the nodes are there then.
+    if not any(map(shutil.which, BROWSERS)) and packages.can_install():
+        packages.install([BROWSERS[0]], log=house.root / "logs" / "install.log")
+
+
 def _install_for_faults(house: House) -> None:
     _install(house, tools=FAULT_TOOLS)
 
@@ -98,6 +106,7 @@ COMMANDS: dict[str, Callable[[House], None]] = {
     "logs": _logs,
     "demo": run_demo,
     "install": _install,
+    "install-for-tests": _install_for_tests,
     "install-for-faults": _install_for_faults,
     "install-for-bench": _install_for_bench,
 }

@@ -1,0 +1,172 @@
+/**
+ * The same frames over `text/event-stream`, for networks that let no WebSocket through and for a
+ * Node without one. One request for each subscription; the token travels in a header.
+ */
+
+import { TOKEN_EXPIRED } from "./closes.js";
+import { EventStreamReader } from "./event-stream.js";
+
+const SILENCE_MS = 45_000; // the server says something every 15 s
+const NETWORK_GONE = 1006;
+const INTERNAL = 4100;
+const DRAINING = 4200;
+
+export class EventsTransport {
+  kind = "sse";
+  opened = false;
+  welcomed = false;
+  #origin;
+  #fetch;
+  #clock;
+  #on;
+  #token;
+  #streams = new Map();
+  #ended = false;
+
+  /** As `SocketTransport`; `url` is the stream's, its other routes lie beside it. */
+  constructor({ url, fetch, clock, hello, on }) {
+    this.#origin = url.replace(/^ws/, "http").replace(/\/v1\/stream$/, "");
+    this.#fetch = fetch;
+    this.#clock = clock;
+    this.#on = on;
+    const { token, subscriptions } = hello();
+    this.#token = token;
+    this.subscribe(subscriptions);
+  }
+
+  subscribe(subscriptions) {
+    for (const subscription of subscriptions) {
+      const key = keyOf(subscription);
+      this.#streams.get(key)?.abort();
+      const stream = new AbortController();
+      this.#streams.set(key, stream);
+      this.#follow(subscription, stream).catch((fault) => {
+        if (!stream.signal.aborted) this.#end(NETWORK_GONE, String(fault?.message ?? fault));
+      });
+    }
+  }
+
+  unsubscribe(subscriptions) {
+    for (const subscription of subscriptions) this.#drop(keyOf(subscription));
+  }
+
+  /** For what is opened from now on; a stream whose token expires is ended by the server. */
+  authenticate(token) {
+    this.#token = token;
+  }
+
+  close() {
+    this.#ended = true;
+    for (const key of [...this.#streams.keys()]) this.#drop(key);
+  }
+
+  #drop(key) {
+    this.#streams.get(key)?.abort();
+    this.#streams.delete(key);
+  }
+
+  async #follow(subscription, stream) {
+    const watch = new Silence(this.#clock, () => {
+      if (!stream.signal.aborted) this.#end(NETWORK_GONE, "nothing heard from the server");
+    });
+    stream.signal.addEventListener("abort", () => watch.stop(), { once: true });
+    const answer = await this.#fetch(this.#origin + pathOf(subscription), {
+      headers: this.#headers(subscription),
+      signal: stream.signal,
+      cache: "no-store",
+    });
+    if (stream.signal.aborted) return;
+    if (answer.status === 200) {
+      this.#isOpen();
+      await this.#readAll(answer.body, stream, watch);
+      if (!stream.signal.aborted) this.#end(DRAINING, "the server has ended the stream");
+    } else {
+      const problem = await answer.json().catch(() => ({}));
+      if (!stream.signal.aborted) this.#refused(subscription, answer.status, problem);
+    }
+  }
+
+  #headers(subscription) {
+    const { epoch, revision, step, seq } = subscription;
+    const headers = { accept: "text/event-stream", authorization: `Bearer ${this.#token}` };
+    if (epoch !== undefined) {
+      headers["last-event-id"] = subscription.feed ? `${epoch}-${seq}` : `${epoch}-${revision}-${step}`;
+    }
+    return headers;
+  }
+
+  async #readAll(body, stream, watch) {
+    const events = new EventStreamReader();
+    const text = new TextDecoder();
+    const reader = body.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done || stream.signal.aborted) return;
+      watch.heard();
+      for (const { data } of events.take(text.decode(value, { stream: true }))) {
+        if (stream.signal.aborted) return;
+        const frame = parsed(data);
+        if (frame) this.#on.frame(frame);
+      }
+    }
+  }
+
+  #isOpen() {
+    if (this.opened) return;
+    this.opened = true;
+    this.#on.opened();
+    this.welcomed = true;
+    this.#on.welcome({ type: "welcome" });
+  }
+
+  #refused(subscription, status, { code, detail }) {
+    const said = detail ?? `the server answered ${status}`;
+    if (status === 401) this.#end(TOKEN_EXPIRED, said);
+    else if (status === 403 || status === 404) {
+      this.#drop(keyOf(subscription));
+      this.#isOpen(); // one of them is refused; whoever answers that is there
+      const refusal = status === 403 ? "forbidden" : "job-not-found";
+      this.#on.frame({ type: "error", job: subscription.job, code: code ?? refusal, detail: said });
+    } else this.#end(INTERNAL, said);
+  }
+
+  #end(code, reason) {
+    if (this.#ended) return;
+    this.close();
+    this.#on.ended({ code, reason });
+  }
+}
+
+/** Tells when nothing was heard for too long. */
+class Silence {
+  #clock;
+  #act;
+  #cancel;
+
+  constructor(clock, act) {
+    this.#clock = clock;
+    this.#act = act;
+    this.heard();
+  }
+
+  heard() {
+    this.#cancel?.();
+    this.#cancel = this.#clock.after(SILENCE_MS, this.#act);
+  }
+
+  stop() {
+    this.#cancel();
+  }
+}
+
+export const keyOf = ({ job }) => job ?? "";
+
+const pathOf = ({ job }) => (job === undefined ? "/v1/feed/events" : `/v1/jobs/${job}/events`);
+
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
+}

@@ -24,6 +24,9 @@ local STATES, RANK_SPAN = PREFIX .. 'states', 2 ^ 42 -- ms, until the year 2109
 -- The channel of the tenant's watchers.
 local EVENTS = PREFIX .. 'events'
 
+-- The tenant's last transitions: ids "<seq>-0", a job and its step. About so many are kept.
+local FEED, FEED_LENGTH = PREFIX .. 'feed', '10000'
+
 -- Until when ended jobs are kept.
 local KEPT = PREFIX .. 'kept'
 
@@ -109,6 +112,7 @@ local function enter()
   if not meta[1] then
     epoch = name_epoch(replid, MARK)
     redis.call('HSET', META, 'born', MARK, 'born_at', now, 'replid', replid, 'epoch', epoch)
+    redis.call('DEL', FEED)
   elseif meta[3] ~= replid then
     note_change(replid, meta[1], redis.call('HGET', META, 'windows') or '')
   end

@@ -28,7 +28,7 @@ def read_feed(tenant: Tenant, op: ReadFeed) -> FeedPage:
         size += len(page[-1].step.frame) + len(result or "")
         if size >= MOST_TEXT:
             break
-    more = len(page) == op.limit or len(page) < min(len(missed), op.limit)
+    more = len(page) < len(missed)
     return FeedPage(here=here, loss=None, steps=tuple(page), more=more)
 
 

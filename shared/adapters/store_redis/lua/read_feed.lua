@@ -11,15 +11,14 @@ local function is_of_this_epoch()
   return cursor_epoch == here or cursor_epoch == '' and after == 0 and not stands[3]
 end
 
--- The seq, job and step of an entry.
-local function parts(entry)
-  return tonumber(string.match(entry[1], '^%d+')), entry[2][1], entry[2][2]
+local function first_of(entry)
+  return tonumber(string.match(entry[1], '^%d+'))
 end
 
 -- Whether all that came after the cursor is still there.
 local function reaches_back()
   local oldest = redis.call('XRANGE', FEED, '-', '+', 'COUNT', 1)[1]
-  return after == seq or oldest and parts(oldest) <= after + 1
+  return after == seq or oldest and first_of(oldest) <= after + 1
 end
 
 local function find_loss()
@@ -28,11 +27,10 @@ local function find_loss()
   if not reaches_back() then return 'history_trimmed' end
 end
 
-local page, size = {}, 0
+local page, size, limit = {}, 0, tonumber(ARGV[6])
 
--- Add what happened at an entry; false when that is deleted.
-local function take(entry)
-  local at, other, step = parts(entry)
+-- Add a step; false when its job is deleted.
+local function take(at, other, step)
   turn_to(other)
   local stored = redis.call('XRANGE', STEPS, step .. '-0', step .. '-0')[1]
   if not stored then return false end
@@ -43,14 +41,35 @@ local function take(entry)
   return true
 end
 
-local function read_on()
-  local limit = tonumber(ARGV[6])
-  local found = redis.call('XRANGE', FEED, '(' .. after .. '-0', '+', 'COUNT', limit)
-  for number, entry in ipairs(found) do
-    if not take(entry) then return { here, seq, 'history_trimmed', {}, 0 } end
-    if size >= MOST_TEXT and number < #found then return { here, seq, '', page, 1 } end
+local function is_full()
+  return #page >= limit or size >= MOST_TEXT
+end
+
+-- Add the steps of an entry that come after the cursor; what breaks it off, if anything does.
+local function take_all(entry)
+  local at = first_of(entry)
+  for other, step in string.gmatch(entry[2][2], '(%S+) (%S+)') do
+    if at > after then
+      if is_full() then return 'full' end
+      if not take(at, other, step) then return 'history_trimmed' end
+    end
+    at = at + 1
   end
-  return { here, seq, '', page, #found == limit and 1 or 0 }
+end
+
+-- The entry that the cursor lies in or before, those that fill a page, and one more.
+local function entries()
+  local before = redis.call('XREVRANGE', FEED, after .. '-0', '-', 'COUNT', 1)[1]
+  return redis.call('XRANGE', FEED, before and before[1] or '-', '+', 'COUNT', limit + 2)
+end
+
+local function read_on()
+  for _, entry in ipairs(entries()) do
+    local end_of_page = take_all(entry)
+    if end_of_page == 'full' then return { here, seq, '', page, 1 } end
+    if end_of_page then return { here, seq, end_of_page, {}, 0 } end
+  end
+  return { here, seq, '', page, 0 }
 end
 
 if not after then return { here, seq, '', {}, 0 } end

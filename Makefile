@@ -22,7 +22,7 @@ export COLUMNS ?= 120
 help: ## show this
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: setup
 setup: $(STAMP) ## make the virtual environment from the hashed lock
@@ -70,6 +70,11 @@ faults: setup ## kill, freeze, wipe and fill up every part, and judge from outsi
 soak: setup ## a seeded storm of faults under load (SECONDS=600 SEED=1), every job accounted for
 	@$(HOUSE) install || echo "going on without"
 	@$(RUN) -m tests.chaos.soak --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
+
+.PHONY: chaos-stream
+chaos-stream: setup ## a seeded storm over the stream (SECONDS=60 SEED=1), every client's view judged
+	@$(HOUSE) install || echo "going on without"
+	@$(RUN) -m tests.chaos.stream --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1)
 
 .PHONY: bench
 bench: setup $(PEERS) ## submits and bulks beside what teams use; ends with 1 when a bar is missed (6 minutes)

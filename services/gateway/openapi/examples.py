@@ -52,11 +52,7 @@ def by_schema() -> dict[str, Any]:
             _RENDERER.accepted(_queued(), operator=False, access=_ACCESS)
         ),
         "BulkAnswer": bulk.example(),
-        "DeadLetterPage": _page(_plain(_RENDERER.job(letter, operator=True))),
-        "JobPage": {
-            **_page(_plain(_RENDERER.job(letter, operator=True))),
-            "as_of": {"epoch": "8b592835", "seq": 1042},
-        },
+        "JobPage": _page(_plain(_RENDERER.job(letter, operator=True))),
         "Access": _plain(_ACCESS),
         "Campaign": campaign,
         "CampaignPage": _page(campaign),

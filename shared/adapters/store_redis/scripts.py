@@ -57,7 +57,6 @@ _READING: Final = {
     "locate",
     "read",
     "read_campaign",
-    "read_feed",
     "survey_dead_letters",
     "survey_queues",
 }

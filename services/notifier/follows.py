@@ -50,6 +50,10 @@ class Follows:
         """What is followed."""
         return tuple(self._follows)
 
+    def has(self, subscription: Subscription) -> bool:
+        """Whether this is followed already."""
+        return subscription.job in self._follows
+
     @property
     def idle(self) -> bool:
         """Whether nothing is followed, no feed either."""

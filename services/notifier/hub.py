@@ -14,6 +14,7 @@ import structlog
 from services.notifier.bounds import Bounds
 from services.notifier.door import Door, Newcomer, Threshold
 from services.notifier.draining import Drain, Guest, Haste
+from services.notifier.effects import Locate, Unwatch, Watch
 from services.notifier.flushing import Flusher
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
@@ -22,6 +23,7 @@ from services.notifier.wire import text_frame
 from services.notifier.writing import Outlet
 from shared.ports import AsyncJobStore, EventFeed
 from shared.runtime.pacing import pause
+from shared.stream.audience import Watcher
 from shared.stream.switchboard import Switchboard
 
 log = structlog.get_logger()
@@ -118,6 +120,15 @@ class Hub:
         self.guests.discard(guest)
         self.tally.connections -= 1
         self.tally.closed[why] += 1
+
+    def arrange(self, tenant: str, wish: Watch | Locate | Unwatch, watcher: Watcher) -> None:
+        """Let a watcher hear what it wants to hear."""
+        if isinstance(wish, Watch):
+            self.switchboard.watch(tenant, wish.job, watcher, after_step=wish.after_step)
+        elif isinstance(wish, Locate):
+            self.switchboard.locate(tenant, wish.job, watcher, after_step=wish.after_step)
+        else:
+            self.switchboard.unwatch(tenant, wish.job, watcher)
 
     def revoke(self, keys: Collection[str]) -> None:
         """Close what lives by tokens of these API keys."""

@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Any, Final, cast
 
+import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
 from services.notifier import handshake
 from services.notifier.closes import REASONS, Close
-from services.notifier.effects import Effect, Locate, Send, Shut, Unwatch, Watch
+from services.notifier.effects import Effect, Send, Shut
+from services.notifier.guarding import guarded
 from services.notifier.hub import Hub
 from services.notifier.reading import Binary, Breach, Bye, Heard, Ping, Reader, Text
 from services.notifier.session import Session
@@ -24,6 +26,8 @@ from services.notifier.wire import close_frame, closing_frame, pong_frame
 from services.notifier.writing import NEVER, Outlet
 from shared.stream.merge import Event
 from shared.stream.place import Place
+
+log = structlog.get_logger()
 
 _AT_ONCE: Final = 4  # places that one who has caught up asks for; each that came brings the next
 
@@ -72,6 +76,7 @@ class StreamConnection(asyncio.Protocol):
         self._outlet = Outlet(self._transport, self._hub.flusher, self._hub.bounds)
         self._connections.add(self)
 
+    @guarded
     def data_received(self, data: bytes) -> None:
         """Read, do, answer."""
         if self._reader is None:
@@ -86,6 +91,7 @@ class StreamConnection(asyncio.Protocol):
         self._hub.slow.add(self._outlet)
         self._sleep()
 
+    @guarded
     def resume_writing(self) -> None:
         """It has caught up."""
         self._outlet.resume()
@@ -114,19 +120,21 @@ class StreamConnection(asyncio.Protocol):
     # --- what the hub calls
 
     def happened(self, job: str, event: Event) -> None:
-        """As `Watcher`."""
+        """As `Watcher`; guarded by hand, which costs a delivery less."""
         session = self._session
         if session is None:
             return
-        effects = session.happened(job, event)
-        if not effects:
-            return
-        for effect in effects:
-            if isinstance(effect, Send):
-                self._tell(job, effect.frame, event)
-            else:
-                self._do((effect,))
+        try:
+            for effect in session.happened(job, event):
+                if isinstance(effect, Send):
+                    self._tell(job, effect.frame, event)
+                else:
+                    self._do((effect,))
+        except Exception:  # the outermost loop of what happens to a connection
+            log.exception("connection_failed", during="happened")
+            self.fail()
 
+    @guarded
     def placed(self, job: str, place: Place | None) -> None:
         """As `Watcher`."""
         if self._session is None:
@@ -138,22 +146,26 @@ class StreamConnection(asyncio.Protocol):
         self._do(self._session.placed(job, place))
         self._read_put_off()
 
+    @guarded
     def disturbed(self, job: str) -> None:
         """As `Watcher`."""
         if self._session is not None:
             self._do(self._session.disturbed(job))
 
+    @guarded
     def drain(self, notice: bytes, *, leave_by: float) -> None:
         """As `Guest`."""
         if self._session is not None:
             self._do(self._session.drain(notice, leave_by=leave_by))
             self._sleep()
 
+    @guarded
     def revoked(self, keys: Collection[str]) -> None:
         """As `Guest`."""
         if self._session is not None:
             self._do(self._session.revoked(keys))
 
+    @guarded
     def wake(self, now: float) -> None:
         """As `Sleeper`."""
         self._wakes_at = NEVER
@@ -166,6 +178,12 @@ class StreamConnection(asyncio.Protocol):
             else:
                 self._do(self._session.tick(now))
         self._sleep()
+
+    def fail(self) -> None:
+        """As `Failing`."""
+        if self._session is None:
+            self._transport.abort()
+        self._close(Close.INTERNAL)
 
     # --- the rest is its own
 
@@ -195,7 +213,8 @@ class StreamConnection(asyncio.Protocol):
             session.heard(now)
             if isinstance(heard, Text):
                 self._do(session.received(heard.text, now))
-                self._allow_more(session)
+                if session.open and self._reader is not None:
+                    self._reader.max_size = self._hub.bounds.message
                 self._sleep()
             elif isinstance(heard, Binary):
                 self._do(session.received_binary(now))
@@ -203,10 +222,6 @@ class StreamConnection(asyncio.Protocol):
                 self._do(session.controlled(now))
                 if isinstance(heard, Ping) and not session.shut:
                     self._outlet.pong(pong_frame(heard.body))
-
-    def _allow_more(self, session: Session) -> None:
-        if session.open and self._reader is not None:
-            self._reader.max_size = self._hub.bounds.message
 
     def _do(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -219,7 +234,7 @@ class StreamConnection(asyncio.Protocol):
             elif isinstance(effect, Shut):
                 self._close(effect.code)
             else:
-                self._arrange(session.tenant, effect)
+                self._hub.arrange(session.tenant, effect, self)
 
     def _tell(self, job: str, frame: bytes, event: Event) -> None:
         tally = self._hub.tally
@@ -229,15 +244,6 @@ class StreamConnection(asyncio.Protocol):
             tally.progress += 1
         if not self._outlet.tell(job, frame, transition=event.transition):
             self._close(Close.SLOW)
-
-    def _arrange(self, tenant: str, effect: Watch | Locate | Unwatch) -> None:
-        board = self._hub.switchboard
-        if isinstance(effect, Watch):
-            board.watch(tenant, effect.job, self, after_step=effect.after_step)
-        elif isinstance(effect, Locate):
-            board.locate(tenant, effect.job, self, after_step=effect.after_step)
-        else:
-            board.unwatch(tenant, effect.job, self)
 
     def _read_put_off(self) -> None:
         if self._put_off and self._session is not None and not self._outlet.crowded:

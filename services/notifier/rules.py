@@ -22,6 +22,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     message_burst: int = 400  # each of 200 subscriptions may be taken and given up at once
     max_subscriptions: int = 200
     max_bad_messages: int = 10
+    # A client subscribes again, from its cursor, when it has found a gap. Beyond one such for each
+    # subscription, and some, in a minute, what it knows and what it is told do not fit together.
+    more_resumes: int = 50
+    resumes_seconds: float = 60.0
 
 
 class Admission(msgspec.Struct, frozen=True):

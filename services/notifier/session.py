@@ -32,7 +32,7 @@ class Session:
 
     __slots__ = (
         "_admit", "_allowance", "_bad_messages", "_follows", "_grant", "_name", "_parting",
-        "_rules", "_seat", "_tenure", "open", "shut",
+        "_resumes", "_rules", "_seat", "_tenure", "open", "shut",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +59,7 @@ class Session:
         self._follows: Follows | None = None
         self._parting = b""  # what tells the client that the server goes away
         self._bad_messages = 0
+        self._resumes: Bucket | None = None
         self._tenure = Tenure(rules, now=now, age=age)
         self._allowance = Bucket(rate=rules.messages_per_second, burst=rules.message_burst, now=now)
 
@@ -219,12 +220,25 @@ class Session:
 
     def _later(self, message: Later, follows: Follows, now: float) -> Sequence[Effect]:
         if isinstance(message, messages.Subscribe):
+            if not self._may_resume(message, follows, now):
+                return self._shut(Close.STATE_INVALIDATED)
             return follows.subscribe(message.id, message.subscriptions, now)
         if isinstance(message, messages.Unsubscribe):
             return follows.unsubscribe(message.id, message.subscriptions)
         if isinstance(message, messages.Auth):
             return self._renew(message, follows, now)
         return _NOTHING
+
+    def _may_resume(self, message: messages.Subscribe, follows: Follows, now: float) -> bool:
+        again = [it for it in message.subscriptions if it.epoch is not None and follows.has(it)]
+        if again and self._resumes is None:
+            most = self._rules.max_subscriptions
+            self._resumes = Bucket(
+                rate=most / self._rules.resumes_seconds,
+                burst=most + self._rules.more_resumes,
+                now=now,
+            )
+        return all(self._resumes is None or self._resumes.take(now) for _ in again)
 
     def _renew(self, auth: messages.Auth, follows: Follows, now: float) -> Sequence[Effect]:
         try:

@@ -8,7 +8,7 @@ import msgspec
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
-from shared.contracts.listing import JobPlace
+from shared.contracts.listing import FeedPlace, JobPlace
 
 
 class SubmitVerdict(StrEnum):
@@ -158,10 +158,14 @@ class Archived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPage:
-    """`next` leads on when there may be more; a page may be short, even empty, before the end."""
+    """`next` leads on when there may be more; a page may be short, even empty, before the end.
+
+    `as_of`: where the tenant's feed stood when the page was read.
+    """
 
     jobs: tuple[JobRecord, ...]
     next: JobPlace | None
+    as_of: FeedPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,3 +29,14 @@ class JobPlace:
 
     created_at: int
     job: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlace:
+    """How far a tenant's events are known: `seq` counts them, `epoch` names the store's history.
+
+    An epoch of "" and a seq of 0: before the first of all.
+    """
+
+    epoch: str
+    seq: int

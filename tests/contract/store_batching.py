@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.contracts import operations as ops
 from shared.contracts.answers import Submitted
 from shared.contracts.batches import ConfirmMany, SubmitMany
+from shared.contracts.feed import ReadFeed
 from shared.contracts.job import OnConflict
-from shared.contracts.listing import EVERY_JOB, JobFilter
+from shared.contracts.listing import EVERY_JOB, FeedPlace, JobFilter
 from shared.contracts.queues import SurveyQueues
 from tests.contract import store_words as say
 from tests.contract.store_worlds import TENANT, World
@@ -115,6 +116,7 @@ class BatchMachine(RuleBasedStateMachine):
     @invariant()
     def both_stand_the_same(self) -> None:
         self.list_jobs(EVERY_JOB)
+        self.world.do(ReadFeed(tenant=TENANT, after=FeedPlace("", 0)))
         self.world.do(SurveyQueues(tenant=TENANT))
         self.world.index("outbox")
         self.world.index("due")

@@ -6,8 +6,10 @@ import msgspec
 
 from shared.contracts import operations as ops
 from shared.contracts.answers import Position, Step
+from shared.contracts.feed import ReadFeed
 from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
+from shared.contracts.listing import FeedPlace
 from shared.contracts.queues import SurveyQueues
 from tests.contract.store_house import House
 from tests.contract.store_letters import LetterOracle
@@ -109,6 +111,7 @@ class Oracle:
     def check_quiet(self) -> None:
         """Check that nothing is left to do: what was accepted has come to its end."""
         self.look()
+        self.house.world.do(ReadFeed(tenant=TENANT, after=FeedPlace("", 0)))
         for job in self.house.accepted:
             record = self.house.world.do(ops.Read(tenant=TENANT, job=job))
             if record is None:

@@ -4,13 +4,14 @@ import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from shared.contracts import batches, callbacks, idempotency, overdue, queues, retention
+from shared.contracts import batches, callbacks, feed, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.answers import Ticked
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import Operation
 from tests.fakes import (
+    store_feed,
     store_gateway,
     store_house,
     store_letters,
@@ -86,6 +87,7 @@ class FakeStore:
             return tenant
         looked = copy.copy(tenant)
         looked.history, looked.now = history, self.now
+        looked.unborn = name not in self._tenants
         return looked
 
 
@@ -119,6 +121,7 @@ _READING = {
     ops.Read,
     ops.ListJobs,
     ops.Locate,
+    feed.ReadFeed,
     ops.Confirm,
     batches.ConfirmMany,
     callbacks.DueCallbacks,
@@ -145,6 +148,7 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Read: store_gateway.read,
     ops.ListJobs: store_gateway.list_jobs,
     ops.Locate: store_gateway.locate,
+    feed.ReadFeed: store_feed.read_feed,
     queues.SurveyQueues: store_queues.survey_queues,
     overdue.FindOverdue: store_overdue.find_overdue,
     overdue.Expect: store_overdue.expect,

@@ -11,6 +11,7 @@ from shared.contracts.answers import (
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import Event, State
 from shared.contracts.listing import JobFilter, JobPlace
+from tests.fakes.store_feed import feed_place
 from tests.fakes.store_state import Job, Tenant
 from tests.fakes.store_submits import unconfirmed
 
@@ -86,6 +87,7 @@ def list_jobs(tenant: Tenant, op: ops.ListJobs) -> JobPage:
     return JobPage(
         jobs=tuple(job.record(tenant.epoch) for job in page),
         next=last if len(found) > len(page) else None,
+        as_of=feed_place(tenant),
     )
 
 

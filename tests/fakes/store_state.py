@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.contracts.answers import Step
 from shared.contracts.commands import RunJob
+from shared.contracts.feed import KEPT_TRANSITIONS
 from shared.contracts.job import (
     DEFAULT_RETENTION,
     Attempt,
@@ -135,6 +136,8 @@ class Tenant:
     hold_until: int = 0
     lease: int = 15_000
     seq: int = 0
+    unborn: bool = False
+    feed: list[tuple[int, str, int]] = field(default_factory=list)  # seq, job, step
     now: int = 0
     jobs: dict[str, Job] = field(default_factory=dict)
     outbox: dict[str, int] = field(default_factory=dict)
@@ -274,6 +277,8 @@ class Tenant:
         told = frame if result is None else f'{frame},"result":{result}'
         step = Step(step=job.step, state=job.state, at=self.now, frame=frame + "}")
         job.steps.append(step)
+        self.feed.append((self.seq, job.id, job.step))
+        del self.feed[:-KEPT_TRANSITIONS]
         self._announce(job, "t", told + "}")
 
     def _conclude(self, job: Job) -> None:

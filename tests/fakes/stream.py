@@ -120,7 +120,7 @@ class Client:
         elif kind == "live":
             self.live = True
         else:
-            assert kind in {"welcome", "ping", "ok"}, message
+            assert kind in {"welcome", "ping", "ok", "drain", "auth_expiring"}, message
 
     def _snapshot(self, message: dict[str, Any]) -> None:
         if message["epoch"] == self.epoch:

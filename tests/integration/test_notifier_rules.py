@@ -216,3 +216,26 @@ async def test_a_stream_lives_on_with_a_new_token_and_follows_what_it_allows(
     assert good == {"type": "ok", "id": 2}
     assert (after["job"], after["state"]) == (kept.id, "running")
     await store.close()
+
+
+async def test_who_finds_gap_after_gap_is_told_to_forget_its_cursors(
+    redis_url: str, start_notifier: StartNotifier
+) -> None:
+    notifier, store = (
+        start_notifier(redis_url, WAYMARK_MAX_SUBSCRIPTIONS="1"),
+        AsyncRedisStore(redis_url),
+    )
+    job = MovingJob(store)
+    await job.submit()
+    async with open_stream(notifier.url) as stream:
+        await greet(stream, token_for([job.id]), {"job": job.id})
+        place = {
+            name: value
+            for name, value in (await hear(stream)).items()
+            if name in {"epoch", "revision", "step"}
+        }
+        for number in range(60):
+            await say(stream, type="subscribe", id=number, subscriptions=[{"job": job.id, **place}])
+
+        assert await closed_with(stream) == 4202
+    await store.close()

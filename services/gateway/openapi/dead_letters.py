@@ -43,7 +43,7 @@ RETRY_JOB: Final = operation(
     ),
 )
 LIST_LETTERS: Final = operation(
-    (200, answer("A page, those that failed last first.", "JobPage", "Link")),
+    (200, answer("A page, those that failed last first.", "DeadLetterPage", "Link")),
     parameters=(*_FILTER, *_PAGE),
 )
 _OUTLOOK: Final = (200, answer("A dry run: what would be touched.", "CampaignOutlook"))

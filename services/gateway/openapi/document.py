@@ -107,7 +107,9 @@ LIST_JOBS: Final = operation(
     (
         200,
         answer(
-            "A page, newest first; it may be short, even empty, before the end: see `has_more`.",
+            "A page, newest first; it may be short, even empty, before the end: see `has_more`. "
+            "`as_of` is where the tenant's feed stood when the page was read: whoever subscribes "
+            "to the feed from the `as_of` of his first page misses nothing.",
             "JobPage",
             "Link",
         ),

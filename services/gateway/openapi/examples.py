@@ -52,7 +52,11 @@ def by_schema() -> dict[str, Any]:
             _RENDERER.accepted(_queued(), operator=False, access=_ACCESS)
         ),
         "BulkAnswer": bulk.example(),
-        "JobPage": _page(_plain(_RENDERER.job(letter, operator=True))),
+        "DeadLetterPage": _page(_plain(_RENDERER.job(letter, operator=True))),
+        "JobPage": {
+            **_page(_plain(_RENDERER.job(letter, operator=True))),
+            "as_of": {"epoch": "8b592835", "seq": 1042},
+        },
         "Access": _plain(_ACCESS),
         "Campaign": campaign,
         "CampaignPage": _page(campaign),

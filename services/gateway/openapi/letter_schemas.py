@@ -50,6 +50,12 @@ def named() -> dict[str, Schema]:
                 "sample": {"type": "array", "items": ref("Job")},
             }
         ),
+        "DeadLetterPage": an_object_of(
+            {
+                "data": {"type": "array", "items": ref("Job")},
+                "page": an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG}),
+            }
+        ),
         "CampaignPage": an_object_of(
             {
                 "data": {"type": "array", "items": ref("Campaign")},

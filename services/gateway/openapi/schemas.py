@@ -40,6 +40,7 @@ def named() -> dict[str, Schema]:
             {
                 "data": {"type": "array", "items": ref("Job")},
                 "page": an_object_of({"next": {"type": ["string", "null"]}, "has_more": FLAG}),
+                "as_of": an_object_of({"epoch": TEXT, "seq": COUNT}),
             }
         ),
         "Access": an_object_of({"token": TEXT, "expires_at": TIME, "stream_url": URI}),

@@ -67,6 +67,7 @@ def _add_list(app: FastAPI, parts: Parts) -> None:
             {
                 "data": [parts.renderer.job(job, operator=operator) for job in found.jobs],
                 "page": {"next": cursor, "has_more": cursor is not None},
+                "as_of": {"epoch": found.as_of.epoch, "seq": found.as_of.seq},
             },
             headers={"link": page.link(cursor, base_url=parts.renderer.base_url)}
             if cursor

@@ -6,13 +6,13 @@ from typing import Any, Final
 from shared.adapters.store_redis.letters import LETTER_DECODERS
 from shared.adapters.store_redis.records import record, text, whole
 from shared.adapters.store_redis.submits import SUBMIT_DECODERS
-from shared.contracts import answers, callbacks, idempotency, overdue, queues, retention
+from shared.contracts import answers, callbacks, feed, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
-from shared.contracts.listing import JobPlace
+from shared.contracts.listing import FeedPlace, JobPlace
 
 
 def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - by operation
@@ -30,8 +30,9 @@ def _read(op: ops.Read, reply: list[Any] | None) -> JobRecord | None:
 
 
 def _listed(op: ops.ListJobs, reply: list[Any]) -> answers.JobPage:
-    epoch, last, page = reply
+    epoch, last, page, born, seq = reply
     return answers.JobPage(
+        as_of=FeedPlace(text(epoch) if born else "", seq),
         jobs=tuple(record(op.tenant, text(job), text(epoch), *rest) for job, *rest in page),
         next=JobPlace(created_at=last[0], job=text(last[1])) if last else None,
     )
@@ -140,6 +141,21 @@ def _step(entry: list[Any]) -> answers.Step:
     )
 
 
+def _fed(_: feed.ReadFeed, reply: list[Any]) -> feed.FeedPage:
+    epoch, seq, loss, entries, more = reply
+    return feed.FeedPage(
+        here=FeedPlace(text(epoch), seq),
+        loss=feed.Loss(text(loss)) if loss else None,
+        steps=tuple(
+            feed.FeedStep(
+                seq=at, job=text(job), step=_step(stored), result=text(result) if result else None
+            )
+            for at, job, stored, result in entries
+        ),
+        more=bool(more),
+    )
+
+
 def _surveyed(_: queues.SurveyQueues, reply: list[Any]) -> Mapping[str, queues.QueueTally]:
     now, known, waiting, counts = reply
     return queues.tallies(
@@ -190,6 +206,7 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     overdue.FindOverdue: _found_overdue,
     overdue.Expect: _said,
     ops.Locate: _located,
+    feed.ReadFeed: _fed,
     queues.SurveyQueues: _surveyed,
     retention.DeleteEnded: _deleted,
     callbacks.DueCallbacks: _due,

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.adapters.store_redis import keys
-from shared.contracts import batches, callbacks, idempotency, overdue, queues, retention
+from shared.contracts import batches, callbacks, feed, idempotency, overdue, queues, retention
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
@@ -260,6 +260,9 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
     overdue.FindOverdue: _find_overdue,
     overdue.Expect: lambda op: _about_job("expect", op, op.dispatch, op.delay),
     ops.Locate: lambda op: _about_job("locate", op, op.after_step),
+    feed.ReadFeed: lambda op: _about_tenant(
+        "read_feed", op, *((op.after.epoch, op.after.seq) if op.after else ("", "")), op.limit
+    ),
     queues.SurveyQueues: lambda op: _about_tenant("survey_queues", op),
     letters.Redrive: lambda op: _about_job("redrive", op, op.turn),
     letters.Discard: lambda op: _about_job("discard", op, op.by, _given(op.reason)),

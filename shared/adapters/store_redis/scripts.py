@@ -57,6 +57,7 @@ _READING: Final = {
     "locate",
     "read",
     "read_campaign",
+    "read_feed",
     "survey_dead_letters",
     "survey_queues",
 }

@@ -18,6 +18,14 @@ next_seq = function()
   return text(events_before + events)
 end
 
+-- A batch tells no progress: the seqs of its steps have no holes.
+local fed, stepped, first_fed = {}, 0, nil
+
+note_step = function(seq, step)
+  first_fed = first_fed or seq
+  fed[stepped + 1], fed[stepped + 2], stepped = id, step, stepped + 2
+end
+
 know_queue = function(name)
   if queues_known[name] then return end
   redis.call('HSETNX', HANDED, name, '0')
@@ -32,7 +40,9 @@ flush = function()
     end
   end
   if events > 0 then redis.call('HINCRBY', META, 'seq', events) end
+  if first_fed then feed(first_fed, table.concat(fed, ' ', 1, stepped)) end
   gathered, size_of, events, events_before = {}, {}, 0, nil
+  fed, stepped, first_fed = {}, 0, nil
 end
 
 -- What was gathered is written even where it breaks off.

@@ -98,4 +98,5 @@ local rank, seen = first_rank(), 0
 while take(rank) and seen + CHUNK < MOST_EXAMINED do
   rank, seen = rank + CHUNK, seen + CHUNK
 end
-return { current_epoch(), last or {}, page }
+local stands = redis.call('HMGET', META, 'seq', 'born')
+return { current_epoch(), last or {}, page, stands[2] and 1 or 0, tonumber(stands[1] or 0) }

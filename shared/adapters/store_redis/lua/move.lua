@@ -159,6 +159,7 @@ local function move(event, result)
     .. now_rfc3339() .. '","attempt":' .. text(job.attempt)
     .. (has_error and ',"error":' .. job.public_error .. '}' or '}')
   redis.call('XADD', STEPS, step .. '-0', 'state', to, 'at', NOW, 'frame', frame)
+  note_step(seq, step)
   if result then frame = string.sub(frame, 1, -2) .. ',"result":' .. result .. '}' end
   announce('t', seq, revision, step, frame)
 end

@@ -24,6 +24,10 @@ local STATES, RANK_SPAN = PREFIX .. 'states', 2 ^ 42 -- ms, until the year 2109
 -- The channel of the tenant's watchers.
 local EVENTS = PREFIX .. 'events'
 
+-- The tenant's last transitions. An entry has the seq of its first as its id, and says
+-- "<job> <step>" of each, divided by blanks; their seqs have no holes. So many entries are kept.
+local FEED, FEED_LENGTH = PREFIX .. 'feed', '10000'
+
 -- Until when ended jobs are kept.
 local KEPT = PREFIX .. 'kept'
 
@@ -60,6 +64,15 @@ end
 -- The number of the tenant's next event.
 local function next_seq()
   return redis.call('HINCRBY', META, 'seq', 1)
+end
+
+local function feed(first, told)
+  redis.call('XADD', FEED, 'MAXLEN', '~', FEED_LENGTH, first .. '-0', 't', told)
+end
+
+-- That a job has made a step, for who follows the tenant.
+local function note_step(seq, step)
+  feed(seq, id .. ' ' .. step)
 end
 
 -- Before an index is read: what a batch has gathered is in it.
@@ -109,6 +122,7 @@ local function enter()
   if not meta[1] then
     epoch = name_epoch(replid, MARK)
     redis.call('HSET', META, 'born', MARK, 'born_at', now, 'replid', replid, 'epoch', epoch)
+    redis.call('DEL', FEED)
   elseif meta[3] ~= replid then
     note_change(replid, meta[1], redis.call('HGET', META, 'windows') or '')
   end

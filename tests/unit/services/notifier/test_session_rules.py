@@ -1,5 +1,7 @@
 """For how long a session may stay, how much it may say, and how it goes."""
 
+import json
+
 import pytest
 
 from services.notifier.closes import Close
@@ -234,6 +236,34 @@ def test_who_never_says_hello_is_closed_by_the_drain_at_the_latest() -> None:
     session.drain(NOTICE, leave_by=110.0)
 
     assert session.tick(110.0) == (Shut(Close.DRAINING),)
+
+
+def resume(request: int = 1) -> str:
+    place = {"job": JOB, "epoch": "e1", "revision": 1, "step": 1}
+    return json.dumps({"type": "subscribe", "id": request, "subscriptions": [place]})
+
+
+def test_who_finds_one_gap_after_another_is_told_to_forget_what_it_knows() -> None:
+    rules = Rules(max_subscriptions=2, more_resumes=3, heard_within=1e9, ping_every=1e9)
+    session = following(rules)
+    for _ in range(5):
+        session.received(resume(), 110.0)
+        assert not session.shut
+
+    assert session.received(resume(), 110.0) == (Shut(Close.STATE_INVALIDATED),)
+
+
+def test_gaps_that_are_rare_are_no_trouble_and_new_subscriptions_are_no_gaps() -> None:
+    rules = Rules(max_subscriptions=2, more_resumes=3, heard_within=1e9, ping_every=1e9)
+    session = following(rules)
+    for number in range(20):
+        session.received(resume(number), 110.0 + 30 * number)
+    for number in range(20):
+        session.received(subscribe(JOB), 710.0)
+        session.received(LEAVE, 710.0)
+        session.received(resume(number), 710.0)
+
+    assert session.open
 
 
 def test_one_connection_too_many_of_a_token_is_sent_away() -> None:

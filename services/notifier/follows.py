@@ -10,7 +10,7 @@ from services.notifier import messages
 from services.notifier.effects import Effect, Locate, Send, Unwatch, Watch, say
 from services.notifier.messages import RequestId, Subscription
 from shared.contracts.tokens import Grant
-from shared.stream.merge import Cursor, Event, Track
+from shared.stream.merge import Cursor, Event, Track, Verdict
 from shared.stream.place import Place
 
 _NOTHING: Final[tuple[Effect, ...]] = ()
@@ -70,19 +70,10 @@ class Follows:
             effects.extend(self._refuse(job, "forbidden", detail))
         return effects
 
-    def happened(self, job: str, event: Event) -> Sequence[Effect]:
-        """Something happened to a job it follows; `event.frame` is a WebSocket frame."""
+    def hears(self, job: str, event: Event) -> Verdict:
+        """Something happened to a job: APPLY, write its frame; RESYNC, as with `disturbed`."""
         follow = self._follows.get(job)
-        if follow is None:
-            return _NOTHING
-        track = follow.track
-        was_syncing = track.syncing
-        frames = track.happened(event)
-        if frames:
-            return (Send(frames[0]),)
-        if track.syncing and not was_syncing:
-            return (Locate(job, track.after_step),)
-        return _NOTHING
+        return Verdict.DROP if follow is None else follow.track.hears(event)
 
     def placed(self, job: str, place: Place | None) -> Sequence[Effect]:
         """The place of a job was read, its frames are WebSocket frames; None: no such job."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import re
-from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 from uuid import uuid4
@@ -18,6 +17,7 @@ from services.notifier.effects import Locate, Unwatch, Watch
 from services.notifier.flushing import Flusher
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
+from services.notifier.tally import Tally
 from services.notifier.wheel import SLOT_SECONDS, Wheel
 from services.notifier.wire import text_frame
 from services.notifier.writing import Outlet
@@ -40,17 +40,6 @@ class Sleeper(Protocol):
 
     def wake(self, now: float) -> None:
         """Its time has come, or may have."""
-
-
-class Tally:
-    """What is counted, as plain numbers; `metrics.py` shows them when asked."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self.transitions = 0  # written to a connection
-        self.progress = 0
-        self.closed: Counter[str] = Counter()  # our code, "client" or "lost"
-        self.refused: Counter[str] = Counter()  # HTTP status of a handshake
 
 
 class Hub:

@@ -24,11 +24,13 @@ from services.notifier.reading import Binary, Breach, Bye, Heard, Ping, Reader, 
 from services.notifier.session import Session
 from services.notifier.wire import close_frame, closing_frame, pong_frame
 from services.notifier.writing import NEVER, Outlet
-from shared.stream.merge import Event
+from shared.stream.merge import Event, Verdict
 from shared.stream.place import Place
 
 log = structlog.get_logger()
 
+_APPLY: Final = Verdict.APPLY
+_RESYNC: Final = Verdict.RESYNC
 _AT_ONCE: Final = 4  # places that one who has caught up asks for; each that came brings the next
 
 
@@ -73,7 +75,7 @@ class StreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over the socket; the handshake's bytes come next."""
         self._transport = cast("asyncio.Transport", transport)
-        self._outlet = Outlet(self._transport, self._hub.flusher, self._hub.bounds)
+        self._outlet = Outlet(self._transport, self._hub.flusher, self._hub.tally, self._hub.bounds)
         self._connections.add(self)
 
     @guarded
@@ -125,11 +127,12 @@ class StreamConnection(asyncio.Protocol):
         if session is None:
             return
         try:
-            for effect in session.happened(job, event):
-                if isinstance(effect, Send):
-                    self._tell(job, effect.frame, event)
-                else:
-                    self._do((effect,))
+            verdict = session.hears(job, event)
+            if verdict is _APPLY:
+                if not self._outlet.tell(job, event):
+                    self._close(Close.SLOW)
+            elif verdict is _RESYNC:
+                self._do(session.disturbed(job))
         except Exception:  # the outermost loop of what happens to a connection
             log.exception("connection_failed", during="happened")
             self.fail()
@@ -235,15 +238,6 @@ class StreamConnection(asyncio.Protocol):
                 self._close(effect.code)
             else:
                 self._hub.arrange(session.tenant, effect, self)
-
-    def _tell(self, job: str, frame: bytes, event: Event) -> None:
-        tally = self._hub.tally
-        if event.transition:
-            tally.transitions += 1
-        else:
-            tally.progress += 1
-        if not self._outlet.tell(job, frame, transition=event.transition):
-            self._close(Close.SLOW)
 
     def _read_put_off(self) -> None:
         if self._put_off and self._session is not None and not self._outlet.crowded:

@@ -19,7 +19,7 @@ from services.notifier.tenure import Tenure
 from services.notifier.wire import text_frame
 from shared.contracts.errors import ExpiredToken, InvalidToken, RevokedToken
 from shared.contracts.tokens import Grant
-from shared.stream.merge import Event
+from shared.stream.merge import Event, Verdict
 from shared.stream.place import Place
 
 _PING: Final = text_frame(messages.PING)
@@ -120,9 +120,10 @@ class Session:
             return self._shut(Close.BAD_MESSAGE)
         return self._complain("messages are JSON text", None)
 
-    def happened(self, job: str, event: Event) -> Sequence[Effect]:
-        """Something happened to a job it follows; `event.frame` is a WebSocket frame."""
-        return self._follows.happened(job, event) if self._follows else ()
+    def hears(self, job: str, event: Event) -> Verdict:
+        """Something happened to a job: APPLY, write its frame; RESYNC, as with `disturbed`."""
+        follows = self._follows
+        return Verdict.DROP if follows is None else follows.hears(job, event)
 
     def placed(self, job: str, place: Place | None) -> Sequence[Effect]:
         """The place of a job was read, its frames are WebSocket frames; None: no such job."""

@@ -7,6 +7,8 @@ from typing import Final
 from services.notifier.backlog import Backlog
 from services.notifier.bounds import Bounds
 from services.notifier.flushing import Flusher
+from services.notifier.tally import Tally
+from shared.stream.merge import Event
 
 # Unsent bytes that the kernel takes before it calls a socket full. Without it 3.9 MB of stale
 # frames lay there before a slow client was noticed (measured).
@@ -23,15 +25,19 @@ class Outlet:
         "_flusher",
         "_frames",
         "_paused",
+        "_tally",
         "_transport",
         "slow_since",
     )
 
-    def __init__(self, transport: asyncio.Transport, flusher: Flusher, bounds: Bounds) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, flusher: Flusher, tally: Tally, bounds: Bounds
+    ) -> None:
         """Set the buffers of a new connection: small, so that what waits can be thinned out."""
         self.slow_since = NEVER
         self._transport = transport
         self._flusher = flusher
+        self._tally = tally
         self._bounds = bounds
         self._frames = b""  # of this turn
         self._paused = False
@@ -52,12 +58,23 @@ class Outlet:
         """Bytes that wait for a slow client, besides the transport's buffer."""
         return 0 if self._backlog is None else self._backlog.size
 
-    def tell(self, job: str, frame: bytes, *, transition: bool) -> bool:
+    def tell(self, job: str, event: Event) -> bool:
         """Write an event of a job; False: too much waits, the connection must be closed."""
-        if self._backlog is None:
-            return self._join(frame)
-        self._backlog.tell(job, frame, transition=transition)
-        return self._backlog.size <= self._bounds.backlog
+        tally = self._tally
+        if event.transition:
+            tally.transitions += 1
+        else:
+            tally.progress += 1
+        backlog = self._backlog
+        if backlog is None:
+            # as `_join`, which is a call more
+            if self._frames:
+                return self._join(event.frame)
+            self._frames = event.frame
+            self._flusher.add(self)
+            return True
+        backlog.tell(job, event.frame, transition=event.transition)
+        return backlog.size <= self._bounds.backlog
 
     def say(self, frame: bytes) -> bool:
         """Write anything else; False: as with `tell`."""
@@ -105,20 +122,25 @@ class Outlet:
         while backlog and not self._paused:
             self._transport.write(backlog.take(self._bounds.buffer_high))
         if not self._paused:
-            self._backlog = None
+            self._drop_backlog()
 
     def finish(self, frame: bytes) -> None:
         """Write the last frame, after what waits."""
         self.flush()
         if self._backlog:
             self._transport.write(self._backlog.take(self._backlog.size))
-        self._backlog = None
+        self._drop_backlog()
         self._transport.write(frame)
 
     def forget(self) -> None:
         """Write nothing of what waits."""
         self._frames = b""
-        self._backlog = None
+        self._drop_backlog()
+
+    def _drop_backlog(self) -> None:
+        backlog, self._backlog = self._backlog, None
+        if backlog is not None:
+            self._tally.conflated += backlog.dropped
 
     def end(self) -> None:
         """Close our side once everything is written."""

@@ -30,6 +30,12 @@ class Event(msgspec.Struct, frozen=True):
     step: int
     transition: bool
     frame: bytes
+    cursor: Cursor | None = None  # where it brings a watcher: one for all of them
+
+    def __post_init__(self) -> None:
+        """Make the cursor."""
+        cursor = Cursor(self.epoch, self.revision, self.step)
+        msgspec.structs.force_setattr(self, "cursor", cursor)
 
 
 class Verdict(Enum):
@@ -43,13 +49,17 @@ class Verdict(Enum):
 def judge(cursor: Cursor | None, event: Event) -> Verdict:
     """Apply DESIGN section 6, "the client rule"."""
     if cursor is None or event.epoch != cursor.epoch:
-        return Verdict.RESYNC
+        return _RESYNC
     if event.revision <= cursor.revision:
-        return Verdict.DROP
+        return _DROP
     expected = cursor.step + 1 if event.transition else cursor.step
-    return Verdict.APPLY if event.step == expected else Verdict.RESYNC
+    return _APPLY if event.step == expected else _RESYNC
 
 
+# Looking up a member costs as much as the rest of a verdict.
+_APPLY: Final = Verdict.APPLY
+_DROP: Final = Verdict.DROP
+_RESYNC: Final = Verdict.RESYNC
 _NOTHING: Final[tuple[bytes, ...]] = ()
 
 
@@ -81,18 +91,24 @@ class Track:
         if self._held is None:
             self._held = []
 
-    def happened(self, event: Event) -> tuple[bytes, ...]:
-        """Return what the watcher gets; syncing afterwards, when it was not before: a gap."""
+    def hears(self, event: Event) -> Verdict:
+        """Say what becomes of an event: APPLY, the watcher gets it; RESYNC, it was live until now.
+
+        An event that is held until `placed` is a DROP here, too.
+        """
         if self._held is not None:
             self._hold(event)
-            return _NOTHING
+            return _DROP
         verdict = judge(self.cursor, event)
-        if verdict is Verdict.APPLY:
-            self._advance(event)
-            return (event.frame,)
-        if verdict is Verdict.RESYNC:
+        if verdict is _APPLY:
+            self.cursor = event.cursor
+        elif verdict is _RESYNC:
             self._held = []
-        return _NOTHING
+        return verdict
+
+    def happened(self, event: Event) -> tuple[bytes, ...]:
+        """Return what the watcher gets; syncing afterwards, when it was not before: a gap."""
+        return (event.frame,) if self.hears(event) is _APPLY else _NOTHING
 
     def placed(self, place: Place) -> list[bytes]:
         """Return what the watcher gets; still syncing afterwards: read the place again."""
@@ -134,10 +150,10 @@ class Track:
         held, self._held = self._held or [], None
         for event in held:
             verdict = judge(self.cursor, event)
-            if verdict is Verdict.APPLY:
-                self._advance(event)
+            if verdict is _APPLY:
+                self.cursor = event.cursor
                 frames.append(event.frame)
-            elif verdict is Verdict.RESYNC:
+            elif verdict is _RESYNC:
                 self._held = []
                 return
 
@@ -149,6 +165,3 @@ class Track:
             held[-1] = event  # so what is held is bounded by the steps of a job
         else:
             held.append(event)
-
-    def _advance(self, event: Event) -> None:
-        self.cursor = Cursor(event.epoch, event.revision, event.step)

@@ -10,6 +10,7 @@ from services.notifier.rules import Admission, Rules
 from services.notifier.session import Session
 from shared.contracts.errors import ExpiredToken, InvalidToken, RevokedToken
 from shared.contracts.tokens import Grant
+from shared.stream.merge import Event, Verdict
 from tests.fakes.stream import JOB, Truth, unframed
 
 OTHER = "0190c1f0-0000-7000-8000-000000000002"
@@ -43,6 +44,14 @@ def new_session(
         return Admission(admit(token).grant, seconds)
 
     return Session(name="s1", rules=rules, admit=admit_for, now=100.0, seat=seat, age=age)
+
+
+def happens(session: Session, job: str, event: Event) -> Sequence[Effect]:
+    """What a connection does when it hears of an event."""
+    verdict = session.hears(job, event)
+    if verdict is Verdict.APPLY:
+        return (Send(event.frame),)
+    return session.disturbed(job) if verdict is Verdict.RESYNC else ()
 
 
 def hello(*subscriptions: dict[str, Any], token: str = "good", version: object = 1) -> str:

@@ -11,6 +11,7 @@ from tests.fakes.stream import JOB, Truth
 from tests.unit.services.notifier.session_talk import (
     OTHER,
     following,
+    happens,
     hello,
     new_session,
     said,
@@ -302,7 +303,7 @@ def test_unsubscribing_ends_the_events_and_is_ok_twice() -> None:
 
     assert effects[0] == Unwatch(JOB)
     assert said(effects) == [{"type": "ok", "id": 8}]
-    assert session.happened(JOB, truth.transition()) == ()
+    assert happens(session, JOB, truth.transition()) == ()
     assert said(session.received(leave, 103.0)) == [{"type": "ok", "id": 8}]
 
 
@@ -312,7 +313,7 @@ def test_an_event_is_handed_on_as_the_very_same_bytes() -> None:
     session.placed(JOB, truth.place())
     event = truth.transition()
 
-    (effect,) = session.happened(JOB, event)
+    (effect,) = happens(session, JOB, event)
 
     assert isinstance(effect, Send)
     assert effect.frame is event.frame
@@ -324,7 +325,7 @@ def test_a_lost_transition_asks_for_the_place_from_the_last_step_on() -> None:
     session.placed(JOB, truth.place())
     truth.transition()
 
-    assert session.happened(JOB, truth.transition()) == (Locate(JOB, 1),)
+    assert happens(session, JOB, truth.transition()) == (Locate(JOB, 1),)
     assert [message["step"] for message in said(session.placed(JOB, truth.place(1)))] == [2, 3]
 
 

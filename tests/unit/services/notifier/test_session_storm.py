@@ -22,6 +22,7 @@ from shared.contracts.tokens import Grant
 from shared.stream.merge import Event
 from shared.stream.place import Place
 from tests.fakes.stream import JOB, Client, Truth, unframed
+from tests.unit.services.notifier.session_talk import happens
 
 GRANT = Grant(tenant="acme", jobs=frozenset({JOB}), expires_at=2_000_000_000)
 
@@ -87,7 +88,7 @@ class World(RuleBasedStateMachine):
         event = self.wire.pop(0)
         syncing = self.wanted is not None or self.read is not None
         if self.buffers or not syncing:
-            self.do(self.session.happened(JOB, event))
+            self.do(happens(self.session, JOB, event))
 
     @precondition(lambda self: self.wire)
     @rule()

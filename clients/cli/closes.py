@@ -4,6 +4,7 @@ import random
 from enum import Enum, auto
 from typing import Final
 
+BAD_TOKEN: Final = 4002
 TOKEN_EXPIRED: Final = 4101
 STATE_INVALIDATED: Final = 4202
 BASE_SECONDS: Final = 0.5

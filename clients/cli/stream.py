@@ -1,31 +1,22 @@
 """Follows one job over the stream: connects, resumes where it was, gives up only with reason."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
-
 from clients.cli.api import Access
-from clients.cli.closes import STATE_INVALIDATED, TOKEN_EXPIRED, Action, action_for, back_off
+from clients.cli.closes import BAD_TOKEN, STATE_INVALIDATED, TOKEN_EXPIRED, Action, back_off
 from clients.cli.exits import Exit, Stop, plain
 from clients.cli.follow import JobView, Verdict
-from clients.cli.settings import is_loopback
+from clients.cli.line import Line, LostError
 
 VERSION: Final = 1
-SUBPROTOCOL: Final = Subprotocol("waymark.v1")
-OPEN_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 35.0  # until the server's welcome says otherwise
 PATIENCE_SECONDS: Final = 60.0  # without any connection
 STORE_UNAVAILABLE: Final = "store-unavailable"  # passes by itself
 JOB_NOT_FOUND: Final = "job-not-found"  # may pass, for a job that was there
-LARGEST_FRAME: Final = 16 * 1024 * 1024
-_RETRY_STATUS: Final = (408, 429, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +35,8 @@ class Away:
 News = Changed | Away
 
 
-class _LostError(Exception):
-    """The connection ended; carries what that asks for."""
-
-    def __init__(self, why: str, action: Action) -> None:
-        super().__init__(why)
-        self.why = why
-        self.action = action
-
-
 class Stream:
-    """The stream of one job; `renew` gets a fresh access when the token has expired."""
+    """The stream of one job; `renew` gets a fresh access when the token runs out."""
 
     def __init__(
         self,
@@ -72,8 +54,14 @@ class Stream:
         self._pause = pause
         self._patience = patience
         self._silence = SILENCE_SECONDS
-        self._drain_after: tuple[int, int] | None = None
-        self._expired = False
+        self._silent_at = 0.0
+        self._move_at: float | None = None  # when to go to another server; this one goes away
+        self._moves = 0
+        self._old: Line | None = None  # that was moved away from
+        self._expired = False  # the token: a new one is needed before the next hello
+        self._expiring = False  # the token: a new one is to be shown
+        self._renewed = False  # after a token that the server did not take
+        self._renewals: set[object] = set()  # the ids of requests that show a new one
         self._asked_again = False
         self._requests = 0
         self._attempt = 0
@@ -89,132 +77,155 @@ class Stream:
         self._heard_at = time.monotonic()
         while not self._view.final:
             try:
-                yield from self._one_connection()
-            except _LostError as lost:
+                yield from self._until_lost()
+            except LostError as lost:
                 away = self._after(lost)
                 yield away
                 self._pause(away.seconds)
 
-    def _after(self, lost: _LostError) -> Away:
-        if lost.action is Action.STOP:
+    def _after(self, lost: LostError) -> Away:
+        self._move_at, self._moves = None, 0
+        if lost.code == STATE_INVALIDATED:
+            self._view.forget_place()
+        self._expired = self._expired or lost.code == TOKEN_EXPIRED
+        action = lost.action
+        if lost.code == BAD_TOKEN and not self._renewed:
+            # The secret may have been changed since: a new token tells.
+            self._expired = self._renewed = True
+            action = Action.BACK_OFF
+        if action is Action.STOP:
             raise Stop(f"the stream was refused: {lost.why}", Exit.UNREACHABLE)
         if time.monotonic() - self._heard_at > self._patience:
             raise Stop(f"the stream cannot be reached: {lost.why}", Exit.UNREACHABLE)
         # "At once" holds once: a server that lets nobody stay must not be hammered.
-        at_once = lost.action is Action.RESUME and self._attempt == 0
+        at_once = action is Action.RESUME and self._attempt == 0
         self._attempt += 1
-        return Away(lost.why, self._drain_delay() if at_once else back_off(self._attempt))
+        seconds = 0.0 if at_once else back_off(self._attempt)
+        return Away(lost.why, max(seconds, lost.least_seconds))
 
-    def _drain_delay(self) -> float:
-        first, last = self._drain_after or (0, 0)
-        self._drain_after = None
-        return random.uniform(first, max(first, last)) / 1000  # noqa: S311 - no secret
+    def _until_lost(self) -> Iterator[News]:
+        line = self._connect()
+        try:
+            while True:
+                yield from self._listen(line)
+                if self._view.final:
+                    return
+                line = self._move(line)
+        finally:
+            line.close()
+            self._leave_old()
 
-    def _one_connection(self) -> Iterator[News]:
+    def _connect(self) -> Line:
         if self._expired:
             self._refresh()
-        with self._open() as socket:
-            try:
-                yield from self._converse(socket)
-            except ConnectionClosed as closed:
-                raise self._lost_by(closed) from None
-            except TimeoutError:
-                raise _LostError("nothing heard from the server", Action.BACK_OFF) from None
+        line = Line.open(self._access.stream_url)
+        try:
+            line.say(
+                type="hello",
+                version=VERSION,
+                token=self._access.token,
+                subscriptions=[self._view.subscription()],
+            )
+        except LostError:
+            line.close()
+            raise
+        self._asked_again = self._expiring = False
+        self._silent_at = time.monotonic() + self._silence
+        return line
 
     def _refresh(self) -> None:
         try:
             self._access = self._renew()
         except Stop as fault:
-            raise _LostError(fault.text, Action.BACK_OFF) from None
+            raise LostError(fault.text, Action.BACK_OFF) from None
         self._expired = False
 
-    def _open(self) -> ClientConnection:
-        url = self._access.stream_url
+    def _move(self, line: Line) -> Line:
+        """Make before break: the old connection is left when the job is live on the new one."""
         try:
-            return connect(
-                url,
-                subprotocols=[SUBPROTOCOL],
-                compression=None,
-                proxy=None if is_loopback(url) else True,
-                open_timeout=OPEN_SECONDS,
-                ping_interval=None,  # the protocol has its own
-                close_timeout=1,
-                max_size=LARGEST_FRAME,
-                legacy=True,
-            )
-        except InvalidURI as fault:
-            raise Stop(f"WAYMARK_STREAM_URL is no stream: {fault}", Exit.USAGE) from None
-        except InvalidStatus as fault:
-            status = fault.response.status_code
-            action = Action.BACK_OFF if status in _RETRY_STATUS else Action.STOP
-            raise _LostError(f"{url} answered {status}", action) from None
-        except (OSError, InvalidHandshake) as fault:  # a TimeoutError is an OSError
-            raise _LostError(
-                f"{url}: {str(fault) or type(fault).__name__}", Action.BACK_OFF
-            ) from None
+            fresh = self._connect()
+        except LostError:
+            # The old one still tells; another try before it is closed.
+            self._moves += 1
+            self._move_at = time.monotonic() + back_off(self._moves)
+            return line
+        self._move_at, self._moves = None, 0
+        self._leave_old()
+        self._old = line
+        return fresh
 
-    def _converse(self, socket: ClientConnection) -> Iterator[News]:
-        self._asked_again = False
-        self._say(
-            socket,
-            type="hello",
-            version=VERSION,
-            token=self._access.token,
-            subscriptions=[self._view.subscription()],
-        )
+    def _leave_old(self) -> None:
+        if self._old is not None:
+            self._old.close()
+            self._old = None
+
+    def _listen(self, line: Line) -> Iterator[News]:
+        """Hear out one connection, until the job has ended or it is time to move."""
         while not self._view.final:
-            frame = self._next_frame(socket)
+            now = time.monotonic()
+            if self._move_at is not None and now >= self._move_at:
+                return
+            until = min(self._silent_at, self._move_at or self._silent_at)
+            frame = line.hear(max(0.0, until - now))
+            if frame is None:
+                if time.monotonic() >= self._silent_at:
+                    raise LostError("nothing heard from the server", Action.BACK_OFF)
+                continue
             self._heard_at = time.monotonic()
             if frame.get("type") not in {"snapshot", "transition", "progress"}:
-                self._control(socket, frame)
-            elif frame.get("job") == self._view.job and self._took(socket, frame):
+                self._control(line, frame)
+            elif frame.get("job") == self._view.job and self._took(line, frame):
                 self._attempt = 0
                 yield Changed()
-            if self._drain_after is not None:
-                raise _LostError("the server goes away", Action.RESUME)
+            self._silent_at = self._heard_at + self._silence
 
-    def _next_frame(self, socket: ClientConnection) -> dict[str, Any]:
-        text = socket.recv(timeout=self._silence)
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            frame = None
-        if not isinstance(frame, dict):
-            raise Stop("the stream does not speak Waymark", Exit.UNREACHABLE)
-        return frame
-
-    def _took(self, socket: ClientConnection, frame: dict[str, Any]) -> bool:
+    def _took(self, line: Line, frame: dict[str, Any]) -> bool:
         verdict = self._view.take(frame)
         if verdict is Verdict.RESUBSCRIBE and not self._asked_again:
             self._asked_again = True
-            self._request(socket, type="subscribe", subscriptions=[self._view.subscription()])
+            self._request(line, type="subscribe", subscriptions=[self._view.subscription()])
         return verdict is Verdict.APPLIED
 
-    def _control(self, socket: ClientConnection, frame: dict[str, Any]) -> None:
+    def _control(self, line: Line, frame: dict[str, Any]) -> None:
         match frame.get("type"):
             case "ping":
-                self._say(socket, type="pong")
+                line.say(type="pong")
+                if self._expiring:
+                    self._show_new_token(line)
             case "welcome":
                 self._silence = frame["timeout_ms"] / 1000
             case "live":
-                self._asked_again = False
+                self._asked_again = self._renewed = False
                 self._attempt = 0
                 self._missing_since = 0.0
+                self._leave_old()
             case "auth_expiring":
-                self._refresh()
-                self._request(socket, type="auth", token=self._access.token)
+                self._show_new_token(line)
             case "drain":
                 first, last = frame["after_ms"]
-                self._drain_after = (first, last)
+                wait = random.uniform(first, max(first, last)) / 1000  # noqa: S311 - no secret
+                self._move_at = time.monotonic() + wait
             case "error":
                 self._refused(frame)
             case _:  # what later servers may say
                 pass
 
+    def _show_new_token(self, line: Line) -> None:
+        self._expiring = False
+        try:
+            self._access = self._renew()
+        except Stop:
+            self._expiring = True  # there is some time left: again at the next ping
+            return
+        self._renewals.add(self._request(line, type="auth", token=self._access.token))
+
     def _refused(self, frame: dict[str, Any]) -> None:
+        if frame.get("id") in self._renewals:
+            self._expired = True  # the old token goes on to its end; then there must be another
+            return
         text = plain(f"{frame.get('detail')} ({frame.get('code')})")
         if frame.get("code") == STORE_UNAVAILABLE or self._may_come_back(frame):
-            raise _LostError(text, Action.BACK_OFF)
+            raise LostError(text, Action.BACK_OFF)
         raise Stop(f"the stream refused: {text}", Exit.UNREACHABLE)
 
     def _may_come_back(self, refusal: dict[str, Any]) -> bool:
@@ -224,20 +235,7 @@ class Stream:
         self._missing_since = self._missing_since or time.monotonic()
         return time.monotonic() - self._missing_since < self._patience
 
-    def _request(self, socket: ClientConnection, **members: object) -> None:
+    def _request(self, line: Line, **members: object) -> int:
         self._requests += 1
-        self._say(socket, id=self._requests, **members)
-
-    def _say(self, socket: ClientConnection, **members: object) -> None:
-        socket.send(json.dumps(members))
-
-    def _lost_by(self, closed: ConnectionClosed) -> _LostError:
-        frame = closed.rcvd
-        if frame is None:
-            return _LostError("the connection broke", Action.BACK_OFF)
-        self._expired = frame.code == TOKEN_EXPIRED
-        if frame.code == STATE_INVALIDATED:
-            self._view.forget_place()
-        return _LostError(
-            plain(f"{frame.reason or 'closed'} ({frame.code})"), action_for(frame.code)
-        )
+        line.say(id=self._requests, **members)
+        return self._requests

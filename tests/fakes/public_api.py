@@ -3,10 +3,12 @@
 import json
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 JOB = "0190a0a0-0000-7000-8000-000000000001"
@@ -72,7 +74,8 @@ class FakeHouse:
         self.hellos: list[dict[str, Any]] = []
         self.faults: list[BaseException] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._stream: Server = serve(self._talk, "127.0.0.1", 0)
+        self.refusals: list[tuple[int, str]] = []  # status and Retry-After of the next handshakes
+        self._stream: Server = serve(self._talk, "127.0.0.1", 0, process_request=self._door)
         for server in (self._http, self._stream):
             threading.Thread(target=server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -117,6 +120,14 @@ class FakeHouse:
         self._http.server_close()
         self._stream.shutdown()
         assert not self.faults, self.faults
+
+    def _door(self, connection: ServerConnection, _request: Request) -> Response | None:
+        if not self.refusals:
+            return None
+        status, after = self.refusals.pop(0)
+        refusal = connection.respond(HTTPStatus(status), "not now")
+        refusal.headers["Retry-After"] = after
+        return refusal
 
     def _talk(self, connection: ServerConnection) -> None:
         try:

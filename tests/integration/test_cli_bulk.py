@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.public_api import FakeHouse
-from tests.integration.test_cli_watching import waymark
+from tests.integration.cli_running import waymark
 
 PATH = "/v1/jobs/bulk"
 REFUSED = {"detail": "This is required.", "status": 422, "code": "validation-failed"}

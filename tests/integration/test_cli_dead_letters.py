@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.public_api import AT, JOB, FakeHouse
-from tests.integration.test_cli_watching import waymark
+from tests.integration.cli_running import waymark
 
 CAMPAIGN = "0190a0a0-0000-7000-8000-00000000000c"
 PATH = f"/v1/dead-letters/campaigns/{CAMPAIGN}"

@@ -9,7 +9,7 @@ import pytest
 from services.gateway.credentials import Scope, authenticate
 from services.gateway.keys.file import parse_keys
 from tests.fakes.public_api import AT, FakeHouse
-from tests.integration.test_cli_watching import waymark
+from tests.integration.cli_running import waymark
 
 TEXT = "wm_7Hq2Lw9ZbT4x_a-secret-that-is-shown-once"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.public_api import AT, JOB, FakeHouse
-from tests.integration.test_cli_watching import waymark
+from tests.integration.cli_running import waymark
 
 PAUSED = {"by": "key:oncall", "reason": "the mail provider is down", "at": AT}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.public_api import JOB, FakeHouse
-from tests.integration.test_cli_watching import waymark
+from tests.integration.cli_running import waymark
 
 SECRETS = {"secret": "whsec_bmV3", "previous": ["whsec_b2xk"]}
 URL = "https://hooks.example.com/orders"

@@ -35,6 +35,12 @@ TOO_FAST: Final = Refusal(
     "Too many connect at this moment: try again, after a random wait.",
     _SOON,
 )
+OVERLOADED: Final = Refusal(
+    http.HTTPStatus.SERVICE_UNAVAILABLE,
+    "overloaded",
+    "This server cannot keep up: connect again to reach another.",
+    _SOON,
+)
 TOO_MANY_OF_ADDRESS: Final = Refusal(
     http.HTTPStatus.TOO_MANY_REQUESTS,
     "too-many-connections",
@@ -58,6 +64,7 @@ class Door:
     def __init__(self, threshold: Threshold, *, now: float) -> None:
         """Nobody has come yet; `now` in seconds, monotonic."""
         self.closed = False
+        self.overloaded = False  # the process is late as it is
         self.crowd = Crowd(threshold.limits)
         self._proxies = threshold.proxies
         self._newcomers = Bucket(rate=threshold.per_second, burst=threshold.burst, now=now)
@@ -74,6 +81,8 @@ class Door:
         """Return why one from this address (`address_of`) may not come in."""
         if self.closed:
             return GOING_AWAY
+        if self.overloaded:
+            return OVERLOADED
         if self.crowd.is_crowded(address):
             return TOO_MANY_OF_ADDRESS
         return None if self._newcomers.take(now) else TOO_FAST

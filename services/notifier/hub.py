@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import re
+import time
 from collections.abc import Collection, Sequence
 from typing import Final, Protocol
 from uuid import uuid4
@@ -15,6 +16,8 @@ from services.notifier.door import Door, Newcomer, Threshold
 from services.notifier.draining import Drain, Guest, Haste
 from services.notifier.effects import Locate, Unwatch, Watch
 from services.notifier.flushing import Flusher
+from services.notifier.lag import TICK_SECONDS, Lag
+from services.notifier.latency import Latency
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
 from services.notifier.tally import Tally
@@ -25,10 +28,12 @@ from shared.ports import AsyncJobStore, EventFeed
 from shared.runtime.pacing import pause
 from shared.stream.audience import Watcher
 from shared.stream.switchboard import Switchboard
+from shared.stream.thin import PROGRESS_SECONDS
 
 log = structlog.get_logger()
 
 Origins = Sequence[str | re.Pattern[str] | None]
+LATE_PROGRESS_SECONDS: Final = 1.0  # between the progress of a job while the loop is late
 _AGES: Final = (0.9, 1.1)  # of the highest: what was opened together is not closed together
 _OPEN: Final = Threshold()
 _USUAL: Final = Haste()
@@ -61,10 +66,12 @@ class Hub:
         self.guests: set[Guest] = set()
         self.door = Door(threshold, now=self.now())
         self.drain = Drain(haste, self.guests, close_door=self._close_door, now=self.now)
-        self.switchboard = Switchboard(store, feed, wrap=text_frame)
         self.bounds = bounds
         self.tally = Tally()
         self.flusher = Flusher()
+        self.lag = Lag()
+        self.latency = Latency(self.flusher, time.time)
+        self.switchboard = Switchboard(store, feed, wrap=text_frame, on_told=self.latency.told)
         self.slow: set[Outlet] = set()
         # None: who sends no Origin is no browser, and has no cookie to be abused.
         self.origins: Origins = (None, *(origins or (DEVELOPMENT_ORIGINS,)))
@@ -72,6 +79,7 @@ class Hub:
         self._rules = rules
         self._wheel: Wheel[Sleeper] = Wheel(self.now())
         self._turning: asyncio.Task[None] | None = None
+        self._asking_for_lag: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Seconds, monotonic."""
@@ -81,9 +89,12 @@ class Hub:
         """Begin to wake and to read; connections may come from now on."""
         await self.switchboard.start()
         self._turning = asyncio.create_task(self._turn(), name="wheel")
+        self._listen_to_lag(self.now())
 
     async def close(self) -> None:
         """Stop; the connections must be gone."""
+        if self._asking_for_lag is not None:
+            self._asking_for_lag.cancel()
         if self._turning is not None:
             self._turning.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -130,6 +141,16 @@ class Hub:
 
     def _close_door(self) -> None:
         self.door.closed = True
+
+    def _listen_to_lag(self, expected: float) -> None:
+        self.lag.note(self.now() - expected)
+        self.switchboard.thinner.every = (
+            LATE_PROGRESS_SECONDS if self.lag.is_late else PROGRESS_SECONDS
+        )
+        self.door.overloaded = self.lag.is_overloaded
+        at = self.now() + TICK_SECONDS
+        loop = asyncio.get_running_loop()
+        self._asking_for_lag = loop.call_at(at, self._listen_to_lag, at)
 
     async def _turn(self) -> None:
         while True:

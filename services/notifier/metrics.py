@@ -1,12 +1,19 @@
 """What the notifier counts, as `waymark_notifier_…`; plain numbers until Prometheus asks."""
 
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from services.notifier.hub import Hub
+from services.notifier.latency import BUCKETS, Histogram
 
 
 class NotifierCollector(Collector):
@@ -41,6 +48,35 @@ class NotifierCollector(Collector):
             "resyncs", "Times all watched jobs of all tenants were read again.", board.gaps
         )
         yield _counters("deliveries", "Events written to a connection.", "type", delivered)
+        conflated = {
+            "job": board.thinner.thinned,
+            "connection": tally.conflated,
+            "process": board.teller.dropped,
+        }
+        yield _counters("conflated", "Progress that a newer one made superfluous.", "by", conflated)
+        yield _gauge(
+            "slow_connections", "Connections whose client reads too slowly.", len(hub.slow)
+        )
+        waiting = sum(outlet.waiting for outlet in hub.slow)
+        yield _gauge("waiting_bytes", "What waits for slow clients.", waiting)
+        yield _gauge("waiting_events", "Events that are not told yet.", len(board.teller))
+        yield _gauge("loop_lag_seconds", "How late the event loop is.", hub.lag.seconds)
+        yield _gauge(
+            "progress_interval_seconds",
+            "The least between two progress frames of a job.",
+            board.thinner.every,
+        )
+        yield _gauge(
+            "overloaded",
+            "1 while nobody is let in because the loop is late.",
+            hub.lag.is_overloaded,
+        )
+        yield _histograms(
+            "publish_to_socket_seconds",
+            "From the store's script to the last socket; of progress with its thinning.",
+            "type",
+            {"transition": hub.latency.transitions, "progress": hub.latency.progress},
+        )
         yield _counters("closes", "Connections closed, by code or who left.", "code", tally.closed)
         yield _counters("refusals", "Handshakes refused, by status.", "status", tally.refused)
 
@@ -63,6 +99,18 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
     return CounterMetricFamily(f"waymark_notifier_{name}", text, value)
+
+
+def _histograms(
+    name: str, text: str, label: str, values: dict[str, Histogram]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(f"waymark_notifier_{name}", text, labels=[label])
+    for value, histogram in values.items():
+        counts = accumulate(histogram.counts)
+        bounds = (*map(str, BUCKETS), "+Inf")
+        buckets = [(bound, float(count)) for bound, count in zip(bounds, counts, strict=True)]
+        family.add_metric([value], buckets, histogram.total)
+    return family
 
 
 def _counters(name: str, text: str, label: str, values: dict[str, int]) -> CounterMetricFamily:

@@ -38,19 +38,18 @@ class Switchboard:
         wrap: Wrap = bytes,
         *,
         linger_seconds: float = LINGER_SECONDS,
-        on_event: Callable[[Event], None] = lambda _event: None,
+        on_told: Callable[[Event], None] = lambda _event: None,
     ) -> None:
         """Listen to `feed`; `wrap` makes of a frame's JSON what watchers are handed.
 
-        `on_event` hears of what is told without being held back, just before it is.
+        `on_told` hears of each event once all who watch its job were told.
         """
         self.gaps = 0
         self.thinner: Thinner[Key] = Thinner()
-        self.teller = Teller(self._watchers, self._lost)
+        self.teller = Teller(self._watchers, told=on_told, lost=self._lost)
         self._feed = feed
         self._wrap = wrap
         self._linger = linger_seconds
-        self._on_event = on_event
         self._tenants: dict[str, Tenant] = {}
         self._readings = Readings(store, feed, self)
         self._flush: asyncio.TimerHandle | None = None
@@ -137,8 +136,6 @@ class Switchboard:
             self._wrap(message.frame),
         )
         for passing in self.thinner.offer(key, event, asyncio.get_running_loop().time()):
-            if passing is event:
-                self._on_event(event)
             self.teller.tell(key, passing)
         self._flush_later()
 

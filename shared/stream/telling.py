@@ -23,11 +23,16 @@ class Teller:
     """Tells at once while there is little to tell, and bit by bit otherwise."""
 
     def __init__(
-        self, watchers_of: Callable[[Key], Collection[Watcher]], lost: Callable[[], None]
+        self,
+        watchers_of: Callable[[Key], Collection[Watcher]],
+        *,
+        told: Callable[[Event], None],
+        lost: Callable[[], None],
     ) -> None:
-        """`lost` is called when events were dropped that nobody may miss."""
+        """`told` hears when everybody was told, `lost` of dropped events that none may miss."""
         self.dropped = 0  # progress
         self._watchers_of = watchers_of
+        self._on_told = told
         self._lost = lost
         self._waiting: deque[tuple[Key, Event]] = deque()
         self._rest: Iterator[Watcher] | None = None  # whom to tell the first of them still
@@ -48,6 +53,7 @@ class Teller:
             job = key[1]
             for watcher in tuple(watchers):
                 _tell(watcher, job, event)
+            self._on_told(event)
         self._go_on_later()
 
     def _keep(self, key: Key, event: Event) -> None:
@@ -84,6 +90,7 @@ class Teller:
             self._rest = None
             if self._waiting:
                 self._waiting.popleft()
+            self._on_told(event)
 
     def _tell_rest(self, rest: Iterator[Watcher], job: str, event: Event, ends: float) -> bool:
         """Return whether everybody was told; False: this turn is over."""

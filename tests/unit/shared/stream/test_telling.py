@@ -34,7 +34,8 @@ class Hall:
     def __init__(self, listeners: int) -> None:
         self.listeners = [Listener() for _ in range(listeners)]
         self.lost = 0
-        self.teller = Teller(self._watchers, self._lose)
+        self.told: list[tuple[int, int]] = []  # revision, and how much all had heard by then
+        self.teller = Teller(self._watchers, told=self._note, lost=self._lose)
 
     def tell(self, revision: int, *, transition: bool = True) -> None:
         self.teller.tell(KEY, Event("e", revision, revision, transition, b"x"))
@@ -48,6 +49,9 @@ class Hall:
     def _watchers(self, key: Key) -> Collection[Watcher]:
         assert key == KEY
         return self.listeners
+
+    def _note(self, event: Event) -> None:
+        self.told.append((event.revision, sum(len(one.heard) for one in self.listeners)))
 
     def _lose(self) -> None:
         self.lost += 1
@@ -77,6 +81,7 @@ async def test_more_than_a_turn_holds_is_told_in_several_and_in_order() -> None:
         turns += 1
 
     assert told_at_once == 0
+    assert hall.told == [(number, len(hall.listeners) * number) for number in (1, 2, 3)]
     assert turns >= 4
     assert all(one.heard == [1, 2, 3] for one in hall.listeners)
 

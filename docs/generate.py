@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings
 
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import build
+from services.notifier.document import document
 from services.notifier.settings import NotifierSettings
 from services.worker.jobs.settings import JobSettings
 from services.worker.settings import WorkerSettings
@@ -66,6 +67,7 @@ def documents() -> Mapping[Path, str]:
         REFERENCE / "job-lifecycle.md": job_lifecycle(),
         REFERENCE / "settings.md": settings(),
         REFERENCE / "openapi.json": openapi(),
+        REFERENCE / "stream.json": stream(),
     }
 
 
@@ -113,6 +115,11 @@ def openapi() -> str:
     """Return what a gateway answers at /openapi.json; it does not depend on the settings."""
     told = asyncio.run(_ask("/openapi.json"))
     return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+def stream() -> str:
+    """Return what a notifier answers at /asyncapi.json."""
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
 
 
 async def _ask(path: str) -> object:

@@ -69,8 +69,8 @@ class NotifierProcess:
     def stop(self) -> int:
         return self._end(signal.SIGTERM)
 
-    def hurry(self) -> None:
-        """Tell one that stops already to stop."""
+    def terminate(self) -> None:
+        """Send SIGTERM and go on."""
         self._signal(signal.SIGTERM)
 
     def freeze(self) -> None:

@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import msgspec
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
+from services.notifier.document import document
 from services.notifier.hub import Hub
 
 
@@ -19,4 +23,8 @@ def build_app(
         async with open_hub() as hub:
             yield {"hub": hub}
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=[*routes, Route("/asyncapi.json", _describe)], lifespan=lifespan)
+
+
+async def _describe(_request: Request) -> Response:
+    return Response(msgspec.json.encode(document()), media_type="application/json")

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from services.notifier import frames
+
 VERSION: Final = 1
 SUBPROTOCOL: Final = "waymark.v1"
 PATH: Final = "/v1/stream"
@@ -82,34 +84,6 @@ class _Identified(msgspec.Struct, frozen=True):
     id: RequestId | None = None
 
 
-class _Welcome(msgspec.Struct, tag="welcome", tag_field="type"):
-    session: str
-    expires_at: str
-    ping_interval_ms: int
-    timeout_ms: int
-    max_subscriptions: int
-
-
-class _Ok(msgspec.Struct, tag="ok", tag_field="type"):
-    id: RequestId
-
-
-class _AuthExpiring(msgspec.Struct, tag="auth_expiring", tag_field="type"):
-    in_seconds: int
-
-
-class _Drain(msgspec.Struct, tag="drain", tag_field="type"):
-    after_ms: tuple[int, int]
-    grace_ms: int
-
-
-class _Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
-    code: str
-    detail: str
-    id: RequestId | None = None
-    job: str | None = None  # which of the subscriptions; a hello has no id to tell by
-
-
 Later = Subscribe | Unsubscribe | Auth | Pong
 
 PING: Final = b'{"type":"ping"}'
@@ -166,7 +140,7 @@ def welcome(
 ) -> bytes:
     """Return the answer to a hello; `expires_at` in seconds since the epoch, durations too."""
     return _encode(
-        _Welcome(
+        frames.Welcome(
             session=session,
             expires_at=datetime.fromtimestamp(expires_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             ping_interval_ms=round(ping_interval * 1000),
@@ -178,12 +152,12 @@ def welcome(
 
 def ok(request: RequestId) -> bytes:
     """Return the good answer to a request."""
-    return _encode(_Ok(request))
+    return _encode(frames.Ok(request))
 
 
 def auth_expiring(in_seconds: int) -> bytes:
     """Return the warning that the token runs out."""
-    return _encode(_AuthExpiring(in_seconds))
+    return _encode(frames.AuthExpiring(in_seconds))
 
 
 def drain(*, after_ms: tuple[int, int], grace_ms: int) -> bytes:
@@ -192,9 +166,9 @@ def drain(*, after_ms: tuple[int, int], grace_ms: int) -> bytes:
     The client picks a moment between the two of `after_ms`, connects anew, resumes there, and then
     closes this connection, which lasts for `grace_ms` from now.
     """
-    return _encode(_Drain(after_ms, grace_ms))
+    return _encode(frames.Drain(after_ms, grace_ms))
 
 
 def error(code: str, detail: str, request: RequestId | None, *, job: str | None = None) -> bytes:
     """Return the bad answer to a request, or to something that had no id; `job`: about one job."""
-    return _encode(_Error(code, detail, request, job))
+    return _encode(frames.Error(code, detail, request, job))

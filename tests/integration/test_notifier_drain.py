@@ -115,7 +115,7 @@ async def test_a_second_signal_ends_it_at_once(
         stopping = asyncio.create_task(asyncio.to_thread(notifier.stop))
         assert (await hear(stream))["type"] == "drain"
         began = time.monotonic()
-        notifier.hurry()
+        notifier.terminate()
 
         assert await stopping == 0
 

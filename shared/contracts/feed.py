@@ -42,7 +42,7 @@ class FeedPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadFeed(Operation[FeedPage], frozen=True, kw_only=True):
-    """At most `limit` transitions after a cursor, and no more than 1 MiB or so of them.
+    """At most `limit` transitions after a cursor, and some 256 KiB of them, or one.
 
     `after` None: where the feed stands, and nothing else.
     """

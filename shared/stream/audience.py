@@ -1,7 +1,9 @@
 """Who watches which job, and which reading of it each of them waits for. Pure."""
 
+from collections.abc import Collection
 from typing import Protocol
 
+from shared.stream.feed_place import Chapter
 from shared.stream.merge import Event
 from shared.stream.place import Place
 
@@ -19,6 +21,26 @@ class Watcher(Protocol):
 
     def disturbed(self, job: str) -> None:
         """Events of this job may have been lost: it must ask for its place."""
+
+
+class Listener(Protocol):
+    """What both have in common."""
+
+    def happened(self, job: str, event: Event) -> None:
+        """Something happened to a job."""
+
+
+class FeedWatcher(Protocol):
+    """Somebody who follows all jobs of a tenant; called on the event loop, must not block."""
+
+    def happened(self, job: str, event: Event) -> None:
+        """Something happened to any of them."""
+
+    def caught_up(self, chapter: Chapter) -> None:
+        """What it asked for was read."""
+
+    def feed_disturbed(self) -> None:
+        """Events may have been lost: it must ask what it has missed."""
 
 
 class Reading:
@@ -39,13 +61,25 @@ an event that the watcher did not get."""
 class Tenant:
     """The audience of one tenant."""
 
-    __slots__ = ("epoch", "idle_since", "jobs")
+    __slots__ = ("epoch", "feed", "idle_since", "jobs", "seq")
 
     def __init__(self) -> None:
         """Nobody is there yet."""
         self.epoch = ""
+        self.seq = 0  # of the last event that was heard; 0: none since the last gap
+        self.feed: dict[FeedWatcher, None] = {}
         self.idle_since: float | None = None
         self.jobs: dict[str, Watchers] = {}
+
+    def audience(self, job: str) -> Collection[Listener]:
+        """Return everybody who hears of a job, each once."""
+        watchers = self.jobs.get(job, {})
+        return {**watchers, **self.feed} if self.feed else watchers
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is there."""
+        return not self.jobs and not self.feed
 
 
 class Wanted:

@@ -30,6 +30,7 @@ class Event(msgspec.Struct, frozen=True):
     step: int
     transition: bool
     frame: bytes
+    seq: int = 0  # the tenant's count
     cursor: Cursor | None = None  # where it brings a watcher: one for all of them
 
     def __post_init__(self) -> None:
@@ -110,16 +111,20 @@ class Track:
         """Return what the watcher gets; syncing afterwards, when it was not before: a gap."""
         return (event.frame,) if self.hears(event) is _APPLY else _NOTHING
 
-    def placed(self, place: Place) -> list[bytes]:
-        """Return what the watcher gets; still syncing afterwards: read the place again."""
+    def placed(self, place: Place, *, upto: int | None = None) -> list[bytes]:
+        """Return what the watcher gets; still syncing afterwards: read the place again.
+
+        `upto`: it gets what comes after this `seq` by another way, and is `told` of that.
+        """
         if self._held is None:
             return []
-        frames = self._catch_up(place)
+        frames = self._catch_up(place, upto)
         if frames is None:
             self._whole = True
             return []
         self._whole = False
-        self.cursor = Cursor(place.epoch, place.revision, place.step)
+        if upto is not None:
+            self._held = [event for event in self._held if event.seq <= upto]
         self._merge(frames)
         if not self.syncing and self._announce:
             frames.append(place.live(recovered=self._recovered))
@@ -135,14 +140,26 @@ class Track:
         # What was held happened, perhaps after the reading: then it is read again.
         self._held = [] if self._held else None
 
-    def _catch_up(self, place: Place) -> list[bytes] | None:
+    def told(self, event: Event) -> None:
+        """The watcher got this one by another way."""
+        cursor = self.cursor
+        if self._held is None and cursor is not None and event.revision > cursor.revision:
+            self.cursor = event.cursor
+
+    def _catch_up(self, place: Place, upto: int | None) -> list[bytes] | None:
         cursor = self.cursor
         if cursor is not None and cursor.epoch == place.epoch:
-            missed = place.since(cursor.revision, cursor.step)
-            if missed is not None:
+            if upto is not None:
+                early = place.since_until(cursor.revision, cursor.step, upto)
+                if early is not None:
+                    self.cursor = Cursor(place.epoch, early.revision, early.step)
+                    return early.frames
+            elif (missed := place.since(cursor.revision, cursor.step)) is not None:
+                self.cursor = Cursor(place.epoch, place.revision, place.step)
                 return missed
         if self.after_step:
             return None
+        self.cursor = Cursor(place.epoch, place.revision, place.step)
         self._announce, self._recovered = True, False
         return [place.snapshot()]
 

@@ -15,7 +15,16 @@ class _Written(msgspec.Struct):
 
     revision: int
     at: msgspec.Raw
+    seq: int = 0
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Early(msgspec.Struct, frozen=True):
+    """Transitions, and where the watcher stands after them."""
+
+    frames: list[bytes]
+    revision: int
+    step: int
 
 
 class _Past(msgspec.Struct):
@@ -80,18 +89,35 @@ class Place:
         the watcher is ahead, the steps were not read from there on, or it never was at a place
         with these two numbers.
         """
+        missed = self._missed(revision, step)
+        if missed is None:
+            return None
+        frames = [self._transition(past) for past in missed]
+        seen = revision_of(missed[-1]) if missed else revision
+        if self.revision > seen and self._position.progress is not None:
+            frames.append(self._progress())
+        return frames
+
+    def since_until(self, revision: int, step: int, upto: int) -> Early | None:
+        """Return what a watcher has missed until the tenant's `seq` was `upto`; None as above.
+
+        No progress: which one was the latest at that time is not known.
+        """
+        missed = self._missed(revision, step)
+        if missed is None:
+            return None
+        early = [past for past in missed if _written.decode(past.frame).seq <= upto]
+        if early:
+            revision, step = revision_of(early[-1]), early[-1].step
+        return Early([self._transition(past) for past in early], revision, step)
+
+    def _missed(self, revision: int, step: int) -> list[Step] | None:
         if step > self.step or revision > self.revision:
             return None
         missed = [past for past in self._position.steps if past.step > step]
         if [past.step for past in missed] != list(range(step + 1, self.step + 1)):
             return None
-        if missed and _revision_of(missed[0]) <= revision:
-            return None
-        frames = [self._transition(past) for past in missed]
-        seen = _revision_of(missed[-1]) if missed else revision
-        if self.revision > seen and self._position.progress is not None:
-            frames.append(self._progress())
-        return frames
+        return None if missed and revision_of(missed[0]) <= revision else missed
 
     def snapshot(self) -> bytes:
         """Return the whole as one frame, with the steps that were read as its history."""
@@ -123,15 +149,8 @@ class Place:
         )
 
     def _transition(self, past: Step) -> bytes:
-        return self._once(past.step, lambda: self._with_result(past))
-
-    def _with_result(self, past: Step) -> bytes:
-        # The store keeps a result once, in the record: back into the step that brought it.
-        frame = past.frame.encode()
         result = self._position.result if past.step == self.step else None
-        if result is None or _written.decode(frame).result is not msgspec.UNSET:
-            return frame
-        return b'%b,"result":%b}' % (frame.rstrip()[:-1], result.encode())
+        return self._once(past.step, lambda: with_result(past, result))
 
     def _progress(self) -> bytes:
         here = self._position
@@ -156,7 +175,16 @@ class Place:
         return frame
 
 
-def _revision_of(past: Step) -> int:
+def with_result(past: Step, result: str | None) -> bytes:
+    """Return the frame of a step; `result`: what it brought, that the store keeps elsewhere."""
+    frame = past.frame.encode()
+    if result is None or _written.decode(frame).result is not msgspec.UNSET:
+        return frame
+    return b'%b,"result":%b}' % (frame.rstrip()[:-1], result.encode())
+
+
+def revision_of(past: Step) -> int:
+    """Return the revision that a step brought."""
     return _written.decode(past.frame).revision
 
 

@@ -5,15 +5,17 @@ for it, and places that are wanted together are asked for together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 import structlog
 
 from shared.contracts.answers import Position
+from shared.contracts.listing import FeedPlace
 from shared.ports import AsyncJobStore, EventFeed, FeedMessage
 from shared.runtime.pacing import pause
-from shared.stream.audience import Key, Reading, Tenant, Watcher, Watchers
+from shared.stream.audience import FeedWatcher, Key, Listener, Reading, Tenant, Watcher, Watchers
+from shared.stream.feed_readings import FeedReadings
 from shared.stream.merge import Event
 from shared.stream.place import Place, Wrap
 from shared.stream.readings import Readings
@@ -45,13 +47,15 @@ class Switchboard:
         `on_told` hears of each event once all who watch its job were told.
         """
         self.gaps = 0
+        self.holes = 0
         self.thinner: Thinner[Key] = Thinner()
-        self.teller = Teller(self._watchers, told=on_told, lost=self._lost)
+        self.teller = Teller(self._audience, told=on_told, lost=self._lost)
         self._feed = feed
         self._wrap = wrap
         self._linger = linger_seconds
         self._tenants: dict[str, Tenant] = {}
         self._readings = Readings(store, feed, self)
+        self._feed_readings = FeedReadings(store, feed, wrap)
         self._flush: asyncio.TimerHandle | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._disturbing: asyncio.Task[None] | None = None
@@ -65,19 +69,19 @@ class Switchboard:
 
     @property
     def watched(self) -> int:
-        """How many pairs of a watcher and a job there are."""
-        return sum(
-            len(watchers) for entry in self._tenants.values() for watchers in entry.jobs.values()
-        )
+        """How many pairs of a watcher and a job, or a watcher and a feed, there are."""
+        entries = self._tenants.values()
+        return sum(sum(map(len, entry.jobs.values())) + len(entry.feed) for entry in entries)
 
     @property
     def readings(self) -> int:
-        """How many places were read."""
-        return self._readings.done
+        """How many places were read, of jobs and in feeds."""
+        return self._readings.done + self._feed_readings.done
 
     async def start(self) -> None:
         """Begin to read places."""
         self._readings.start()
+        self._feed_readings.start()
         self._tidying = asyncio.create_task(self._tidy(), name="tenant-tidier")
 
     async def close(self) -> None:
@@ -90,6 +94,7 @@ class Switchboard:
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
         await self._readings.close()
+        await self._feed_readings.close()
 
     def watch(self, tenant: str, job: str, watcher: Watcher, *, after_step: int) -> None:
         """Hand `watcher` every event from now on, and then a place read after now."""
@@ -116,7 +121,35 @@ class Switchboard:
         del watchers[watcher]
         if not watchers:
             del entry.jobs[job]
-        if not entry.jobs:
+        self._note_idle(entry)
+
+    def watch_feed(self, tenant: str, watcher: FeedWatcher, *, after: FeedPlace | None) -> None:
+        """Hand `watcher` every event of a tenant from now on, and then what came after a place.
+
+        `after` None: only where the feed stands after now. Whoever also watches a job gets each
+        event once.
+        """
+        entry = self._tenants.setdefault(tenant, Tenant())
+        entry.idle_since = None
+        entry.feed[watcher] = None
+        self._feed_readings.want(tenant, watcher, after)
+
+    def catch_up(self, tenant: str, watcher: FeedWatcher, *, after: FeedPlace | None) -> None:
+        """Read what came after a place for one who watches; retried until it is read."""
+        entry = self._tenants.get(tenant)
+        if entry is not None and watcher in entry.feed:
+            self._feed_readings.want(tenant, watcher, after)
+
+    def unwatch_feed(self, tenant: str, watcher: FeedWatcher) -> None:
+        """Hand it nothing more of this feed."""
+        self._feed_readings.forget(watcher)
+        entry = self._tenants.get(tenant)
+        if entry is not None and watcher in entry.feed:
+            del entry.feed[watcher]
+            self._note_idle(entry)
+
+    def _note_idle(self, entry: Tenant) -> None:
+        if entry.is_idle:
             entry.idle_since = asyncio.get_running_loop().time()
 
     def _on_message(self, message: FeedMessage) -> None:
@@ -125,7 +158,10 @@ class Switchboard:
             return
         if message.epoch != entry.epoch:
             self._new_epoch(entry, message.epoch)
-        if message.job not in entry.jobs:
+        if message.seq > entry.seq + 1 and entry.seq:
+            self._hole(message.tenant, entry, message.seq)
+        entry.seq = message.seq
+        if not entry.feed and message.job not in entry.jobs:
             return
         key = (message.tenant, message.job)
         event = Event(
@@ -134,6 +170,7 @@ class Switchboard:
             message.step,
             message.transition,
             self._wrap(message.frame),
+            message.seq,
         )
         for passing in self.thinner.offer(key, event, asyncio.get_running_loop().time()):
             self.teller.tell(key, passing)
@@ -154,6 +191,8 @@ class Switchboard:
         self.gaps += 1
         told = 0
         for entry in tuple(self._tenants.values()):
+            entry.seq = 0
+            told += _disturb_feed(entry)
             for job in tuple(entry.jobs):
                 told += _disturb(job, entry.jobs.get(job, {}))
                 if told >= _MOST_AT_ONCE:
@@ -169,8 +208,19 @@ class Switchboard:
         known, entry.epoch = entry.epoch, epoch
         if known:
             log.warning("epoch_changed", was=known, epoch=epoch, jobs=len(entry.jobs))
-            for job, watchers in tuple(entry.jobs.items()):
-                _disturb(job, watchers)
+            self._disturb_all(entry)
+
+    def _hole(self, tenant: str, entry: Tenant, seq: int) -> None:
+        # Every event has the next `seq`: pub/sub has lost some without a word.
+        self.holes += 1
+        log.warning("events_lost", tenant=tenant, events=seq - entry.seq - 1)
+        self._disturb_all(entry)
+
+    def _disturb_all(self, entry: Tenant) -> None:
+        entry.seq = 0
+        _disturb_feed(entry)
+        for job, watchers in tuple(entry.jobs.items()):
+            _disturb(job, watchers)
 
     def again(self, key: Key, reading: Reading) -> None:
         """As `Waiters`."""
@@ -191,6 +241,10 @@ class Switchboard:
         entry = self._tenants.get(tenant)
         if place is not None and entry is not None and place.epoch != entry.epoch:
             self._new_epoch(entry, place.epoch)
+
+    def _audience(self, key: Key) -> Collection[Listener]:
+        entry = self._tenants.get(key[0])
+        return entry.audience(key[1]) if entry else ()
 
     def _watchers(self, key: Key) -> Watchers:
         entry = self._tenants.get(key[0])
@@ -217,6 +271,16 @@ def _disturb(job: str, watchers: Iterable[Watcher]) -> int:
             watcher.disturbed(job)
         except Exception:  # one watcher is not all
             log.exception("watcher_failed", job=job)
+    return len(disturbed)
+
+
+def _disturb_feed(entry: Tenant) -> int:
+    disturbed = tuple(entry.feed)
+    for watcher in disturbed:
+        try:
+            watcher.feed_disturbed()
+        except Exception:  # one watcher is not all
+            log.exception("watcher_failed")
     return len(disturbed)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from shared.stream.audience import Key, Watcher
+from shared.stream.audience import Key, Listener
 from shared.stream.merge import Event
 
 MOST_TOLD: Final = 1_000  # watchers in one turn of the loop, at 2 to 3 µs each
@@ -24,7 +24,7 @@ class Teller:
 
     def __init__(
         self,
-        watchers_of: Callable[[Key], Collection[Watcher]],
+        watchers_of: Callable[[Key], Collection[Listener]],
         *,
         told: Callable[[Event], None],
         lost: Callable[[], None],
@@ -35,7 +35,7 @@ class Teller:
         self._on_told = told
         self._lost = lost
         self._waiting: deque[tuple[Key, Event]] = deque()
-        self._rest: Iterator[Watcher] | None = None  # whom to tell the first of them still
+        self._rest: Iterator[Listener] | None = None  # whom to tell the first of them still
         self._told = 0  # watchers, in this turn
         self._is_due = False
 
@@ -92,7 +92,7 @@ class Teller:
                 self._waiting.popleft()
             self._on_told(event)
 
-    def _tell_rest(self, rest: Iterator[Watcher], job: str, event: Event, ends: float) -> bool:
+    def _tell_rest(self, rest: Iterator[Listener], job: str, event: Event, ends: float) -> bool:
         """Return whether everybody was told; False: this turn is over."""
         for watcher in rest:
             _tell(watcher, job, event)
@@ -104,7 +104,7 @@ class Teller:
         return True
 
 
-def _tell(watcher: Watcher, job: str, event: Event) -> None:
+def _tell(watcher: Listener, job: str, event: Event) -> None:
     try:
         watcher.happened(job, event)
     except Exception:  # the outermost loop of all events: one watcher is not all

@@ -98,7 +98,7 @@ def a_page_of_one_leads_on(world: World) -> None:
 def large_results_end_a_page(world: World) -> None:
     for _ in range(3):
         job, right = say.running(world)
-        world.do(say.succeed_of(job, right, result=f'"{"x" * 600_000}"'))
+        world.do(say.succeed_of(job, right, result=f'"{"x" * 150_000}"'))
 
     page = read(world, NOTHING_SEEN)
 

@@ -4,7 +4,7 @@ from shared.contracts.feed import FeedPage, FeedStep, Loss, ReadFeed
 from shared.contracts.listing import FeedPlace
 from tests.fakes.store_state import Tenant
 
-MOST_TEXT = 2**20
+MOST_TEXT = 2**18
 
 
 def feed_place(tenant: Tenant) -> FeedPlace:

@@ -1,6 +1,6 @@
 -- uses: look
 -- ARGV: 4, 5 the epoch and seq of a cursor (seq '': none)  6 limit
-local MOST_TEXT = 2 ^ 20 -- bytes of frames and results: a page ends there
+local MOST_TEXT = 2 ^ 18 -- bytes of frames and results: a page ends there
 
 local stands = redis.call('HMGET', META, 'seq', 'born', 'changed_at')
 local here, seq = stands[2] and current_epoch() or '', tonumber(stands[1] or 0)

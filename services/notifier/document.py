@@ -46,6 +46,14 @@ have `step` = last + 1, a progress `step` = last; if not, the job is subscribed 
 cursor. Steps first seen in a snapshot's history count as seen. So every step is seen once and in
 order, whatever breaks in between.
 
+**The feed** is everything that happens to the tenant's jobs, as the same frames, in the order of
+`seq`, which counts the tenant's events. Its cursor is `epoch` and the highest `seq` that came with
+a frame since its `live`, or that `live`'s own, or the `as_of` of `GET /v1/jobs`. Holes in `seq` are
+legal: progress is thinned, and jobs have frames of their own. From a cursor every transition after
+it is told once and in order, then `live`; where that cannot be done, a `reset` says so first, and
+the client reads the list of jobs. Whoever follows a job and the feed is told each event once; what
+is told of the job before the `live` of its subscription does not move the feed's cursor.
+
 **Liveness.** A `ping` comes every `ping_interval_ms`; whoever hears nothing for `timeout_ms` takes
 the other for gone. **Close codes** tell by their range what to do, so that codes of later servers
 work too: 40xx stop, 41xx back off, 42xx resume at once. **Frames and members that a client does

@@ -1,9 +1,14 @@
 """What a session wants done; `protocol.py` does it."""
 
+from typing import Final
+
 import msgspec
 
 from services.notifier.closes import Close
 from services.notifier.wire import text_frame
+from shared.contracts.listing import FeedPlace
+
+FEED: Final = ""  # among ids of jobs: the feed of the tenant
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -27,9 +32,21 @@ class Locate(msgspec.Struct, frozen=True):
 
 
 class Unwatch(msgspec.Struct, frozen=True):
-    """Hand over nothing more of this job."""
+    """Hand over nothing more of this job, or of the FEED."""
 
     job: str
+
+
+class WatchFeed(msgspec.Struct, frozen=True):
+    """Hand over the events of all jobs from now on, and then what came after a place."""
+
+    after: FeedPlace | None
+
+
+class CatchUp(msgspec.Struct, frozen=True):
+    """Read once more what came after a place of the watched feed."""
+
+    after: FeedPlace | None
 
 
 class Shut(msgspec.Struct, frozen=True):
@@ -38,7 +55,8 @@ class Shut(msgspec.Struct, frozen=True):
     code: Close
 
 
-Effect = Send | Watch | Locate | Unwatch | Shut
+Wish = Watch | Locate | Unwatch | WatchFeed | CatchUp
+Effect = Send | Wish | Shut
 
 
 def say(text: bytes) -> Effect:

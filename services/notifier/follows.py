@@ -1,159 +1,131 @@
-"""The jobs that one client follows, and the requests that wait for them. Sans-I/O."""
+"""What one client may follow, and what it waits for. Sans-I/O."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-import msgspec
-
 from services.notifier import messages
-from services.notifier.effects import Effect, Locate, Send, Unwatch, Watch, say
+from services.notifier.effects import FEED, Effect, say
 from services.notifier.messages import RequestId, Subscription
+from services.notifier.requests import Request, Requests
+from services.notifier.tracks import Tracks
+from shared.contracts.listing import FeedPlace
 from shared.contracts.tokens import Grant
-from shared.stream.merge import Cursor, Event, Track, Verdict
+from shared.stream.feed_place import Chapter
+from shared.stream.merge import Cursor, Event, Verdict
 from shared.stream.place import Place
 
-_NOTHING: Final[tuple[Effect, ...]] = ()
-_NEVER: Final = float("inf")
 _JOB_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class _Request(msgspec.Struct):
-    """A hello (`id` None) or a subscribe, answered when all its jobs are live or refused."""
-
-    id: RequestId | None
-    open: int
-    refused: bool = False
-
-
-class _Follow(msgspec.Struct):
-    """One job; `requests` wait for it, until `deadline`."""
-
-    track: Track
-    requests: list[_Request]
-    deadline: float
 
 
 class Follows:
     """What `grant` allows of what was asked for; times in seconds, monotonic."""
 
+    __slots__ = ("_at_most", "_grant", "_placed_within", "_requests", "_tracks", "hears")
+
     def __init__(self, grant: Grant, *, at_most: int, placed_within: float) -> None:
         """Follow nothing yet; a subscribe waits `placed_within` seconds for the store."""
-        self.deadline = _NEVER  # of the request that waits longest, or earlier
         self._grant = grant
         self._at_most = at_most
         self._placed_within = placed_within
-        self._follows: dict[str, _Follow] = {}
+        self._requests = Requests()
+        self._tracks = Tracks()
+        # Said of each delivery: a call less.
+        self.hears: Callable[[str, Event], Verdict] = self._tracks.hears
 
     @property
-    def jobs(self) -> Sequence[str]:
-        """What is followed."""
-        return tuple(self._follows)
+    def deadline(self) -> float:
+        """When `give_up_waiting` must be called at the latest."""
+        return self._requests.deadline
+
+    @property
+    def names(self) -> Collection[str]:
+        """What is followed: ids of jobs, and FEED."""
+        return tuple(self._tracks.names)
 
     def has(self, subscription: Subscription) -> bool:
         """Whether this is followed already."""
-        return subscription.job in self._follows
+        return (subscription.job or FEED) in self._tracks
 
     @property
     def idle(self) -> bool:
         """Whether nothing is followed, no feed either."""
-        return not self._follows
+        return not len(self._tracks)
 
     def regrant(self, grant: Grant) -> Sequence[Effect]:
         """Go by another grant of the same tenant; what it does not allow is dropped, and told."""
         self._grant = grant
         effects: list[Effect] = []
-        for job in [job for job in self._follows if not grant.allows(job)]:
-            detail = f"The new token does not allow job {job}: it is followed no more."
-            if not self._follows[job].requests:  # else those are answered
-                effects.append(say(messages.error("forbidden", detail, None, job=job)))
-            effects.extend(self._refuse(job, "forbidden", detail))
+        for name in [name for name in self.names if not self._allows(name)]:
+            what = "the feed" if name == FEED else f"job {name}"
+            detail = f"The new token does not allow {what}: it is followed no more."
+            if not self._requests.wait_for(name):  # else those are answered
+                effects.append(
+                    say(
+                        messages.error(
+                            "forbidden", detail, None, job=name or None, feed=name == FEED
+                        )
+                    )
+                )
+            effects.extend(self._refuse(name, "forbidden", detail))
         return effects
-
-    def hears(self, job: str, event: Event) -> Verdict:
-        """Something happened to a job: APPLY, write its frame; RESYNC, as with `disturbed`."""
-        follow = self._follows.get(job)
-        return Verdict.DROP if follow is None else follow.track.hears(event)
 
     def placed(self, job: str, place: Place | None) -> Sequence[Effect]:
         """The place of a job was read, its frames are WebSocket frames; None: no such job."""
-        follow = self._follows.get(job)
-        if follow is None:
-            return _NOTHING
-        if place is None and follow.requests:
+        if place is None and self._requests.wait_for(job):
             return self._refuse(job, "job-not-found", f"There is no job {job}.")
-        effects: list[Effect] = []
-        if place is None:
-            follow.track.missing()
-        else:
-            effects.extend(Send(frame) for frame in follow.track.placed(place))
-        if follow.track.syncing:
-            effects.append(Locate(job, follow.track.after_step))
-            return effects
-        requests, follow.requests = follow.requests, []
-        for request in requests:
-            effects.extend(self._settle(request))
-        return effects
+        effects = self._tracks.placed(job, place)
+        return [*effects, *self._answered(job)]
 
-    def put_off(self, job: str, now: float) -> None:
+    def caught_up(self, chapter: Chapter) -> Sequence[Effect]:
+        """What the feed has missed was read; its frames are WebSocket frames."""
+        effects = self._tracks.caught_up(chapter)
+        return [*effects, *self._answered(FEED)]
+
+    def disturbed(self, name: str) -> Sequence[Effect]:
+        """Events of this job, or of the FEED, may have been lost."""
+        return self._tracks.disturbed(name)
+
+    def put_off(self, name: str, now: float) -> None:
         """Its place comes later, and that is not the store's fault: wait on for it."""
-        follow = self._follows.get(job)
-        if follow is not None:
-            follow.deadline = now + self._placed_within
-
-    def disturbed(self, job: str) -> Sequence[Effect]:
-        """Events of this job may have been lost."""
-        follow = self._follows.get(job)
-        if follow is None:
-            return _NOTHING
-        follow.track.resync()
-        return (Locate(job, follow.track.after_step),)
+        self._requests.put_off(name, now + self._placed_within)
 
     def subscribe(
         self, request_id: RequestId | None, wanted: Sequence[Subscription], now: float
     ) -> Sequence[Effect]:
         """Follow these, or say why not; the answer comes when all are live."""
-        request = _Request(request_id, len(wanted))
+        request = Request(request_id, len(wanted))
         if not wanted and request_id is not None:
             return (say(messages.ok(request_id)),)
         effects: list[Effect] = []
         for subscription in wanted:
+            name = subscription.job or FEED
             refusal = self._refusal(subscription)
             if refusal is not None:
-                request.refused = True
-                effects.append(say(messages.error(*refusal, request_id, job=subscription.job)))
-                effects.extend(self._settle(request))
-            else:
-                effects.append(self._follow(subscription, request, now))
+                effects.extend(self._requests.refuse(name, *refusal, request))
+                continue
+            self._requests.wait(name, request, now + self._placed_within)
+            effects.extend(self._follow(subscription))
         return effects
 
-    def _follow(self, subscription: Subscription, request: _Request, now: float) -> Effect:
-        job = subscription.job or ""
-        cursor = (
-            None
-            if subscription.epoch is None
-            else Cursor(subscription.epoch, subscription.revision or 0, subscription.step or 0)
-        )
-        track = Track(cursor)
-        replaced = self._follows.get(job)
-        deadline = now + self._placed_within
-        requests = [*(replaced.requests if replaced else ()), request]
-        self._follows[job] = _Follow(track, requests, deadline)
-        self.deadline = min(self.deadline, deadline)
-        return Watch(job, track.after_step)
+    def _follow(self, wanted: Subscription) -> Sequence[Effect]:
+        epoch = wanted.epoch
+        if wanted.job is None:
+            place = None if epoch is None else FeedPlace(epoch, wanted.seq or 0)
+            return self._tracks.add_feed(place)
+        cursor = None if epoch is None else Cursor(epoch, wanted.revision or 0, wanted.step or 0)
+        return self._tracks.add(wanted.job, cursor)
 
     def _refusal(self, wanted: Subscription) -> tuple[str, str] | None:
         """Say why not, as (code, detail); the same for a job that is unknown and one of others."""
         grant, job = self._grant, wanted.job
-        if job is None:
-            if not grant.feed:
-                return "forbidden", "The token does not allow the feed."
-            return "feed-unavailable", "This server does not serve the feed yet."
-        if not grant.allows(job):
+        if job is None and not grant.feed:
+            return "forbidden", "The token does not allow the feed."
+        if job is not None and not grant.allows(job):
             return "forbidden", f"The token does not allow job {job}."
-        if not _JOB_ID.fullmatch(job):
+        if job is not None and not _JOB_ID.fullmatch(job):
             return "job-not-found", f"There is no job {job}."
-        if job not in self._follows and len(self._follows) >= self._at_most:
+        if not self.has(wanted) and len(self._tracks) >= self._at_most:
             return "too-many-subscriptions", f"At most {self._at_most} at a time."
         return None
 
@@ -163,33 +135,26 @@ class Follows:
         """Follow these no more; what was not followed is no fault."""
         effects: list[Effect] = []
         for subscription in unwanted:
-            follow = self._follows.pop(subscription.job or "", None)
-            if follow is not None:
-                effects.append(Unwatch(subscription.job or ""))
-                for request in follow.requests:
-                    effects.extend(self._settle(request))
+            name = subscription.job or FEED
+            if name in self._tracks:
+                effects.extend(self._tracks.drop(name))
+                effects.extend(self._requests.answered(name))
         return [*effects, say(messages.ok(request_id))]
-
-    def _settle(self, request: _Request) -> Iterable[Effect]:
-        request.open -= 1
-        if request.open == 0 and not request.refused and request.id is not None:
-            yield say(messages.ok(request.id))
-
-    def _refuse(self, job: str, code: str, detail: str) -> Sequence[Effect]:
-        effects: list[Effect] = [Unwatch(job)]
-        for request in self._follows.pop(job).requests:
-            request.refused = True
-            effects.append(say(messages.error(code, detail, request.id, job=job)))
-            effects.extend(self._settle(request))
-        return effects
 
     def give_up_waiting(self, now: float) -> Sequence[Effect]:
         """Refuse what waits longer than it may."""
-        late = [job for job, it in self._follows.items() if it.requests and now >= it.deadline]
         effects: list[Effect] = []
-        for job in late:
-            detail = f"The store does not answer: subscribe to {job} again later."
-            effects.extend(self._refuse(job, "store-unavailable", detail))
-        waiting = (it.deadline for it in self._follows.values() if it.requests)
-        self.deadline = min(waiting, default=_NEVER)
+        for name in self._requests.late(now):
+            what = "the feed" if name == FEED else name
+            detail = f"The store does not answer: subscribe to {what} again later."
+            effects.extend(self._refuse(name, "store-unavailable", detail))
         return effects
+
+    def _answered(self, name: str) -> Sequence[Effect]:
+        return self._requests.answered(name) if self._tracks.is_live(name) else ()
+
+    def _allows(self, name: str) -> bool:
+        return self._grant.feed if name == FEED else self._grant.allows(name)
+
+    def _refuse(self, name: str, code: str, detail: str) -> Sequence[Effect]:
+        return [*self._tracks.drop(name), *self._requests.refused(name, code, detail)]

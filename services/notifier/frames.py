@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from shared.contracts.feed import Loss
 from shared.contracts.lifecycle import State
 
 JobId = Annotated[str, Meta(description="The job that it is about.")]
@@ -35,7 +36,6 @@ ERROR_CODES: Final = {
     "job-not-found": "There is no such job in the token's tenant.",
     "too-many-subscriptions": "The connection follows as many as it may.",
     "store-unavailable": "The store does not answer: ask again later.",
-    "feed-unavailable": "This server does not serve the feed.",
     "token-expired": "The new token has run out already; the one before it goes on.",
     "invalid-token": "The new token is none of ours; the one before it goes on.",
     "too-many-connections": "The new token has as many connections as it may have.",
@@ -130,13 +130,22 @@ class Live(msgspec.Struct, tag="live", tag_field="type", omit_defaults=True):
     ]
     job: JobId | msgspec.UnsetType = msgspec.UNSET
     feed: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+    epoch: Annotated[
+        str | msgspec.UnsetType, Meta(description="Of a feed: with `seq`, where it stands.")
+    ] = msgspec.UNSET
+    seq: Annotated[int | msgspec.UnsetType, Meta(ge=0, description="The feed's cursor now.")] = (
+        msgspec.UNSET
+    )
 
 
 class Reset(msgspec.Struct, tag="reset", tag_field="type"):
-    """The feed cannot be resumed from the cursor: read the list of jobs, and go on from it."""
+    """The feed cannot be resumed from the cursor. Its `live` follows: then read the list of jobs.
+
+    What the feed tells from that `live` on comes after it, or is in the list already.
+    """
 
     feed: Literal[True]
-    why: str
+    why: Annotated[str, Meta(examples=[loss.value for loss in Loss])]
 
 
 class Ok(msgspec.Struct, tag="ok", tag_field="type"):
@@ -154,6 +163,7 @@ class Error(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
     job: Annotated[
         str | None, Meta(description="Which of the subscriptions; a hello has no id to tell by.")
     ] = None
+    feed: Annotated[bool, Meta(description="It is about the subscription of the feed.")] = False
 
 
 class Ping(msgspec.Struct, tag="ping", tag_field="type"):

@@ -14,7 +14,7 @@ import structlog
 from services.notifier.bounds import Bounds
 from services.notifier.door import Door, Newcomer, Threshold
 from services.notifier.draining import Drain, Guest, Haste
-from services.notifier.effects import Locate, Unwatch, Watch
+from services.notifier.effects import FEED, CatchUp, Locate, Watch, WatchFeed, Wish
 from services.notifier.flushing import Flusher
 from services.notifier.lag import TICK_SECONDS, Lag
 from services.notifier.latency import Latency
@@ -26,7 +26,7 @@ from services.notifier.wire import text_frame
 from services.notifier.writing import Outlet
 from shared.ports import AsyncJobStore, EventFeed
 from shared.runtime.pacing import pause
-from shared.stream.audience import Watcher
+from shared.stream.audience import Follower
 from shared.stream.switchboard import Switchboard
 from shared.stream.thin import PROGRESS_SECONDS
 
@@ -121,14 +121,21 @@ class Hub:
         self.tally.connections -= 1
         self.tally.closed[why] += 1
 
-    def arrange(self, tenant: str, wish: Watch | Locate | Unwatch, watcher: Watcher) -> None:
+    def arrange(self, tenant: str, wish: Wish, watcher: Follower) -> None:
         """Let a watcher hear what it wants to hear."""
+        board = self.switchboard
         if isinstance(wish, Watch):
-            self.switchboard.watch(tenant, wish.job, watcher, after_step=wish.after_step)
+            board.watch(tenant, wish.job, watcher, after_step=wish.after_step)
         elif isinstance(wish, Locate):
-            self.switchboard.locate(tenant, wish.job, watcher, after_step=wish.after_step)
+            board.locate(tenant, wish.job, watcher, after_step=wish.after_step)
+        elif isinstance(wish, WatchFeed):
+            board.watch_feed(tenant, watcher, after=wish.after)
+        elif isinstance(wish, CatchUp):
+            board.catch_up(tenant, watcher, after=wish.after)
+        elif wish.job == FEED:
+            board.unwatch_feed(tenant, watcher)
         else:
-            self.switchboard.unwatch(tenant, wish.job, watcher)
+            board.unwatch(tenant, wish.job, watcher)
 
     def revoke(self, keys: Collection[str]) -> None:
         """Close what lives by tokens of these API keys."""

@@ -169,6 +169,16 @@ def drain(*, after_ms: tuple[int, int], grace_ms: int) -> bytes:
     return _encode(frames.Drain(after_ms, grace_ms))
 
 
-def error(code: str, detail: str, request: RequestId | None, *, job: str | None = None) -> bytes:
-    """Return the bad answer to a request, or to something that had no id; `job`: about one job."""
-    return _encode(frames.Error(code, detail, request, job))
+def error(
+    code: str,
+    detail: str,
+    request: RequestId | None,
+    *,
+    job: str | None = None,
+    feed: bool = False,
+) -> bytes:
+    """Return the bad answer to a request, or to something that had no id.
+
+    `job`: it is about this one; `feed`: about the feed.
+    """
+    return _encode(frames.Error(code, detail, request, job, feed))

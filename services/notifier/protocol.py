@@ -17,13 +17,14 @@ from uvicorn.server import ServerState
 
 from services.notifier import handshake
 from services.notifier.closes import REASONS, Close
-from services.notifier.effects import Effect, Send, Shut
+from services.notifier.effects import FEED, Effect, Send, Shut, Unwatch
 from services.notifier.guarding import guarded
 from services.notifier.hub import Hub
 from services.notifier.reading import Binary, Breach, Bye, Heard, Ping, Reader, Text
 from services.notifier.session import Session
 from services.notifier.wire import close_frame, closing_frame, pong_frame
 from services.notifier.writing import NEVER, Outlet
+from shared.stream.feed_place import Chapter
 from shared.stream.merge import Event, Verdict
 from shared.stream.place import Place
 
@@ -38,17 +39,9 @@ class StreamConnection(asyncio.Protocol):
     """One client, from its handshake to its end: the `Watcher` of its jobs, and a `Sleeper`."""
 
     __slots__ = (
-        "_connections",
-        "_cut_at",
-        "_ended",
-        "_hub",
-        "_outlet",
-        "_put_off",
-        "_reader",
-        "_session",
-        "_transport",
-        "_wakes_at",
-    )
+        "_connections", "_cut_at", "_ended", "_hub", "_outlet", "_put_off", "_reader", "_session",
+        "_transport", "_wakes_at",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -154,6 +147,21 @@ class StreamConnection(asyncio.Protocol):
         """As `Watcher`."""
         if self._session is not None:
             self._do(self._session.disturbed(job))
+
+    @guarded
+    def caught_up(self, chapter: Chapter) -> None:
+        """As `FeedWatcher`."""
+        if self._session is None:
+            return
+        if self._outlet.crowded:
+            self._session.put_off(FEED, self._hub.now())
+            self._put_off = {FEED, *(self._put_off or ())}
+            return
+        self._do(self._session.caught_up(chapter))
+
+    def feed_disturbed(self) -> None:
+        """As `FeedWatcher`."""
+        self.disturbed(FEED)
 
     @guarded
     def drain(self, notice: bytes, *, leave_by: float) -> None:
@@ -274,8 +282,8 @@ class StreamConnection(asyncio.Protocol):
         session, self._session = self._session, None
         if session is None:
             return
-        for job in session.jobs:
-            self._hub.switchboard.unwatch(session.tenant, job, self)
+        for name in session.follows:
+            self._hub.arrange(session.tenant, Unwatch(name), self)
         self._hub.leave(self, session, why)
 
     def _sleep(self) -> None:

@@ -19,6 +19,7 @@ from services.notifier.tenure import Tenure
 from services.notifier.wire import text_frame
 from shared.contracts.errors import ExpiredToken, InvalidToken, RevokedToken
 from shared.contracts.tokens import Grant
+from shared.stream.feed_place import Chapter
 from shared.stream.merge import Event, Verdict
 from shared.stream.place import Place
 
@@ -69,9 +70,9 @@ class Session:
         return self._grant.tenant if self._grant else ""
 
     @property
-    def jobs(self) -> Sequence[str]:
-        """What it follows."""
-        return self._follows.jobs if self._follows else ()
+    def follows(self) -> Collection[str]:
+        """What it follows: ids of jobs, and FEED."""
+        return self._follows.names if self._follows else ()
 
     @property
     def deadline(self) -> float:
@@ -129,13 +130,17 @@ class Session:
         """The place of a job was read, its frames are WebSocket frames; None: no such job."""
         return self._follows.placed(job, place) if self._follows else ()
 
+    def caught_up(self, chapter: Chapter) -> Sequence[Effect]:
+        """What it has missed of the feed was read; its frames are WebSocket frames."""
+        return self._follows.caught_up(chapter) if self._follows else ()
+
     def put_off(self, job: str, now: float) -> None:
         """Its place was read, but this client is too slow to take it: it will be read again."""
         if self._follows is not None:
             self._follows.put_off(job, now)
 
     def disturbed(self, job: str) -> Sequence[Effect]:
-        """Events of this job may have been lost."""
+        """Events of this job, or of the FEED, may have been lost."""
         return self._follows.disturbed(job) if self._follows else ()
 
     def revoked(self, keys: Collection[str]) -> Sequence[Effect]:

@@ -43,6 +43,10 @@ class FeedWatcher(Protocol):
         """Events may have been lost: it must ask what it has missed."""
 
 
+class Follower(Watcher, FeedWatcher, Protocol):
+    """Somebody who may do both."""
+
+
 class Reading:
     """A place to be read, or being read."""
 
@@ -74,7 +78,7 @@ class Tenant:
     def audience(self, job: str) -> Collection[Listener]:
         """Return everybody who hears of a job, each once."""
         watchers = self.jobs.get(job, {})
-        return {**watchers, **self.feed} if self.feed else watchers
+        return dict.fromkeys((*watchers, *self.feed)) if self.feed else watchers
 
     @property
     def is_idle(self) -> bool:

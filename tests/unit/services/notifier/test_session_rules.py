@@ -77,7 +77,7 @@ def test_what_a_new_token_does_not_allow_is_dropped_and_said() -> None:
     assert (refusal["type"], refusal["code"], refusal["job"]) == ("error", "forbidden", OTHER)
     assert "id" not in refusal
     assert good == {"type": "ok", "id": 9}
-    assert session.jobs == (JOB,)
+    assert session.follows == (JOB,)
     assert said(session.received(subscribe(OTHER), 104.0))[0]["code"] == "forbidden"
 
 
@@ -112,7 +112,7 @@ def test_a_token_that_is_no_good_is_refused_and_the_old_one_goes_on(token: str, 
     (answer,) = said(session.received(auth(token), 102.0))
 
     assert (answer["type"], answer["id"], answer["code"]) == ("error", 9, code)
-    assert session.jobs == (JOB,)
+    assert session.follows == (JOB,)
     assert session.tick(706.0) == (Shut(Close.TOKEN_EXPIRED),)
 
 

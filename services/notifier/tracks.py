@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from services.notifier.effects import FEED, CatchUp, Effect, Locate, Send, Unwatch, Watch, WatchFeed
+from services.notifier.feed_track import FeedTrack
 from shared.contracts.listing import FeedPlace
 from shared.stream.feed_place import Chapter, JobEvent
-from shared.stream.feed_track import FeedTrack
 from shared.stream.merge import Cursor, Event, Track, Verdict
 from shared.stream.place import Place
 

@@ -130,12 +130,8 @@ class Live(msgspec.Struct, tag="live", tag_field="type", omit_defaults=True):
     ]
     job: JobId | msgspec.UnsetType = msgspec.UNSET
     feed: Literal[True] | msgspec.UnsetType = msgspec.UNSET
-    epoch: Annotated[
-        str | msgspec.UnsetType, Meta(description="Of a feed: with `seq`, where it stands.")
-    ] = msgspec.UNSET
-    seq: Annotated[int | msgspec.UnsetType, Meta(ge=0, description="The feed's cursor now.")] = (
-        msgspec.UNSET
-    )
+    epoch: Epoch | msgspec.UnsetType = msgspec.UNSET  # of a feed: with `seq`, its cursor now
+    seq: Seq | msgspec.UnsetType = msgspec.UNSET
 
 
 class Reset(msgspec.Struct, tag="reset", tag_field="type"):

@@ -28,6 +28,11 @@ class Crowd:
         self._addresses: Counter[str] = Counter()
 
     @property
+    def most(self) -> int:
+        """How many there may be; 0: as many as there is room for."""
+        return self._limits.in_all
+
+    @property
     def is_full(self) -> bool:
         """Whether one more is too many."""
         return _reached(self._limits.in_all, self.inside)

@@ -77,6 +77,10 @@ class NotifierCollector(Collector):
             "type",
             {"transition": hub.latency.transitions, "progress": hub.latency.progress},
         )
+        yield _gauge("draining", "1 while clients are asked to move.", hub.drain.begun)
+        yield _gauge(
+            "connections_limit", "Connections that there may be; 0: any.", hub.door.crowd.most
+        )
         yield _counters("closes", "Connections closed, by code or who left.", "code", tally.closed)
         yield _counters("refusals", "Handshakes refused, by status.", "status", tally.refused)
 

@@ -20,6 +20,8 @@ LEAST_SECONDS: Final = 0.2  # between two looks, however many unknown keys are s
 STALE_SECONDS: Final = 300.0  # for so long what was read last is good enough
 NOTE_SECONDS: Final = 10.0  # how often it is written down which keys are used
 
+_NO_SECRETS: Final = (Secret("0" * 64),)  # no secret has this hash
+
 log = structlog.get_logger()
 
 
@@ -68,10 +70,23 @@ class KeyRing:
         key = self._file.keys().get(id_)
         if key is not None:
             return key
-        key = self._stored.get(id_)
+        key = self._stored.get(id_) or self._grave(id_)
         if key is not None and self._monotonic() - self._read_at > STALE_SECONDS:
             raise StoreUnavailable("Redis is away for too long to know whether this key holds.")
         return key
+
+    def _grave(self, id_: str) -> ApiKey | None:
+        """Return what is left of a revoked key in a wiped store: its tokens may still be shown."""
+        if id_ not in self._revoked:
+            return None
+        return ApiKey(
+            id=id_,
+            secrets=_NO_SECRETS,
+            tenant="",
+            scopes=frozenset(),
+            name="",
+            revoked_at=self._revoked[id_],
+        )
 
     def note_use(self, id_: str) -> None:
         """Remember that a key was just used."""

@@ -173,3 +173,21 @@ async def test_a_store_that_went_back_in_time_brings_no_revoked_key_back(hands: 
         assert [key.revoked_at for key in found if key] == [5, 5]
 
     assert [hands.book.keys[id_].revoked_at for id_ in ("one", "two")] == [5, 5]
+
+
+async def test_a_wiped_store_does_not_revive_the_tokens_of_a_revoked_key(hands: Hands) -> None:
+    await hands.put("leaked")
+    await hands.ring.look_again()
+    version, keys = await hands.book.read()
+    await hands.book.put(revoked(keys["leaked"], now=5), version=version)
+    hands.now += 1
+    await hands.ring.look_again()
+
+    hands.book.wipe()
+    hands.now += 1
+    await hands.ring.look_again()
+
+    found = hands.ring.find("leaked")
+    assert found is not None
+    assert found.revoked_at == 5
+    assert hands.ring.find("never there") is None

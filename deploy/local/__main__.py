@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from deploy.local import packages
-from deploy.local.demo import run_demo
+from deploy.local.demo import page_of, run_demo
 from deploy.local.errors import HouseError
 from deploy.local.house import DEFAULT_ROOT, House, whole_number
 from deploy.local.nodes import Kind, is_installed
@@ -56,6 +56,7 @@ def _up(house: House) -> None:
     _status(house)
     dev_env = os.path.relpath(house.root / "dev.env")
     print(f"\n. {dev_env}    then `./waymark jobs`, or {house.url}/docs")
+    print(f"{page_of(house)}    runs jobs and shows them live")
 
 
 def _down(house: House) -> None:

@@ -41,9 +41,16 @@ def run_demo(house: House) -> None:
     print(_what_next(house))
 
 
+def page_of(house: House) -> str:
+    """Return the page's address with the tenant's key; a fragment is sent to nobody."""
+    return f"{house.url}/#key={house.keys.tenant}"
+
+
 def _what_next(house: House) -> str:
     return f"""
 The house is up.
+  {page_of(house)}
+                               the page: run jobs and watch them, in a browser
   {house.url}/docs     the API, to try in a browser
   {house.url}/metrics  what Prometheus reads
   . {os.path.relpath(house.root / "dev.env")}   then ./waymark jobs, or curl with $WAYMARK_API_KEY

@@ -30,6 +30,7 @@ from services.gateway.routes import (
     docs,
     jobs,
     keys,
+    page,
     probes,
     queues,
     tokens,
@@ -98,6 +99,7 @@ def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -
     webhooks.add_routes(app, parts)
     probes.add_routes(app, parts, ready=ready)
     docs.add_routes(app)
+    page.add_routes(app, stream_url=parts.renderer.stream_url)
     _keep_names_from_parameters(app)
     assembling.complete(app)
     return app

@@ -1,0 +1,25 @@
+"""The races of the stream stand on these; what they measure is told by `make bench-stream`."""
+
+from tests.bench.stream import Size, bars, table
+
+FIGURES = {
+    "fan-out": {"waymark": {"us": 8.0}, "starlette": {"us": 14.0}},
+    "latency": {"waymark": {"p50": 3.0, "p99": 51.0}},
+}
+
+
+def test_a_bar_that_is_missed_is_said_to_be() -> None:
+    judged = bars(FIGURES)
+
+    assert [(bar.what, bar.cleared) for bar in judged] == [
+        ("CPU of one delivery, 1 event to 1,000", True),
+        ("publish to socket, p99", False),
+    ]
+    assert "p99: 51 ms, at most 50: MISSED" in table(FIGURES, judged)
+
+
+def test_the_races_are_as_large_as_the_design_wants_them() -> None:
+    size = Size()
+
+    assert (size.fans, size.connections) == (1_000, 5_000)
+    assert (size.watchers, size.events_per_second) == (2_000, 2_000)

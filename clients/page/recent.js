@@ -24,19 +24,19 @@ export class Recent {
 
   /** One reading at a time: an answer that was overtaken would show what is no longer true. */
   async load() {
-    this.#isOld = true;
-    if (this.#isReading) return;
-    this.#isReading = true;
+    if (this.#isReading) {
+      this.#isOld = true;
+      return;
+    }
+    [this.#isReading, this.#isOld] = [true, false];
     try {
-      while (this.#isOld) {
-        this.#isOld = false;
-        this.#jobs = await this.#api.recent();
-      }
+      this.#jobs = await this.#api.recent();
       this.#draw();
     } catch {
       // the line says how things are; the next event loads it again
     }
     this.#isReading = false;
+    if (this.#isOld) this.#loadSoon();
   }
 
   leave() {
@@ -52,7 +52,7 @@ export class Recent {
   /** A step of one of them, or of one that is new. */
   heard({ job: id, state }) {
     const known = this.#jobs.find((job) => job.id === id);
-    this.#isOld = true; // what is being read now may be from before
+    this.#isOld = true; // what is being read just now may be from before
     if (known) {
       known.state = state;
       this.#draw();

@@ -10,6 +10,7 @@ import { Job } from "./job.js";
 import { Line } from "./line.js";
 import { Timers } from "./timers.js";
 
+const TOGETHER_MS = 20; // what is let go in a moment goes out as one message
 const LINGER_MS = 1_000; // a component that is taken out and put back asks for nothing anew
 
 /** Emits `state` with `{state, reason, retryAt}`, `discontinuity`, and `error` where all ends. */
@@ -19,6 +20,8 @@ export class Waymark extends Emitter {
   #timers;
   #follows = new Map();
   #feed = null;
+  #asking = new Set();
+  #leaving = [];
 
   constructor({ clock, onDiscontinuity, onState, onError, ...its }) {
     super();
@@ -63,7 +66,7 @@ export class Waymark extends Emitter {
     this.#feed = new Feed({
       cursor,
       clock: this.#clock,
-      subscribe: (subscription) => this.#line.subscribe([subscription]),
+      subscribe: () => this.#askFor(this.#feed),
       release: () => {
         this.#feed = null;
         this.#letGo({ feed: true });
@@ -88,7 +91,7 @@ export class Waymark extends Emitter {
   #newFollow(id) {
     const follow = new Follow(id, {
       clock: this.#clock,
-      subscribe: (subscription) => this.#line.subscribe([subscription]),
+      subscribe: () => this.#askFor(follow),
       renewToken: () => this.#askWithNewToken(follow),
       onDiscontinuity: (event) => this.emit("discontinuity", event),
     });
@@ -99,13 +102,29 @@ export class Waymark extends Emitter {
 
   #ask(each) {
     each.asked?.();
-    this.#line.subscribe([each.subscription]);
+    this.#askFor(each);
     this.#line.want(true);
+  }
+
+  /** Whatever is asked for in one turn goes out as one message: a server counts messages. */
+  #askFor(each) {
+    if (this.#asking.size === 0) queueMicrotask(() => this.#sayWhatIsAsked());
+    this.#asking.add(each);
+  }
+
+  #sayWhatIsAsked() {
+    const asked = [...this.#asking].filter((each) => this.#isFollowed(each));
+    this.#asking.clear();
+    if (asked.length > 0) this.#line.subscribe(asked.map(({ subscription }) => subscription));
+  }
+
+  #isFollowed(each) {
+    return each === this.#feed || this.#follows.get(each.view?.job) === each;
   }
 
   async #askWithNewToken(follow) {
     await this.#line.renewToken("forbidden");
-    if (this.#follows.get(follow.view.job) === follow) this.#ask(follow);
+    if (this.#isFollowed(follow)) this.#ask(follow);
   }
 
   #release(follow) {
@@ -123,8 +142,15 @@ export class Waymark extends Emitter {
   }
 
   #letGo(subscription) {
-    this.#line.unsubscribe([subscription]);
+    this.#leaving.push(subscription);
+    this.#timers.start("leave", TOGETHER_MS, () => this.#sayWhatIsLeft());
     if (this.#follows.size === 0 && !this.#feed) this.#line.want(false);
+  }
+
+  #sayWhatIsLeft() {
+    const isBack = ({ job }) => (job ? this.#follows.has(job) : this.#feed !== null);
+    const left = this.#leaving.splice(0).filter((subscription) => !isBack(subscription));
+    if (left.length > 0) this.#line.unsubscribe(left);
   }
 
   #subscriptions() {
@@ -156,8 +182,8 @@ export class Waymark extends Emitter {
       case "reset":
         this.#feed?.reset(frame);
         break;
-      case "error":
-        if (frame.job !== undefined || isAboutFeed(frame)) addressee?.refused(frame);
+      case "error": // one about neither refused a message, and changed nothing
+        if (frame.job !== undefined || frame.feed) addressee?.refused(frame);
         break;
       default: // `ok`, and what later servers may say
     }
@@ -167,9 +193,4 @@ export class Waymark extends Emitter {
     this.#all((each) => each.fail(error));
     this.emit("error", error);
   }
-}
-
-/** A refusal without a job is of the feed, or of a message that was none. */
-function isAboutFeed({ code }) {
-  return code !== "bad-message";
 }

@@ -21,6 +21,7 @@ export class Feed extends Emitter {
   #epoch = null;
   #seq = 0;
   #told = new Set();
+  #resetBecause = null;
   #iterators = new Set();
 
   constructor({ cursor, clock, subscribe, release }) {
@@ -80,23 +81,28 @@ export class Feed extends Emitter {
     this.#tell(frame.type, frame);
   }
 
+  /** The feed tells everything from `{epoch, seq}` on; after a reset, list the jobs now. */
   caughtUp({ recovered, epoch, seq }) {
-    if (epoch !== undefined && this.#epoch === null) [this.#epoch, this.#seq] = [epoch, seq];
+    if (epoch !== undefined && epoch !== this.#epoch) this.#moveTo({ epoch, seq });
+    this.#seq = Math.max(this.#seq, seq ?? 0);
     this.#backoff.reset();
     this.live = true;
+    const why = this.#resetBecause;
+    this.#resetBecause = null;
+    if (why !== null) this.#tell("reset", { type: "reset", why });
     this.#tell("live", { type: "live", recovered });
   }
 
-  /** The server cannot go on from the cursor: list the jobs anew, then `resume` from its `as_of`. */
+  /** The server cannot go on from the cursor: its `live` says from where on it does. */
   reset({ why }) {
     this.#moveTo(null);
-    this.#tell("reset", { type: "reset", why });
+    this.#resetBecause = why;
   }
 
   /** Goes on from another place, `{epoch, seq}`: the one at which a list of jobs was read. */
   resume(cursor) {
     this.#moveTo(cursor);
-    this.#subscribe(this.subscription);
+    this.#subscribe();
   }
 
   lost() {
@@ -106,7 +112,7 @@ export class Feed extends Emitter {
 
   refused({ code, detail }) {
     if (code === "store-unavailable") {
-      const again = () => this.#subscribe(this.subscription);
+      const again = () => this.#subscribe();
       this.#cancelRetry = this.#clock.after(this.#backoff.next(), again);
       return;
     }

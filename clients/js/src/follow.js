@@ -26,7 +26,7 @@ export class Follow {
   #missingSince = null;
   #renewed = false;
 
-  /** `subscribe(subscription)` asks the server again; `renewToken()` gets a token for all jobs. */
+  /** `subscribe()` asks the server again; `renewToken()` gets a token for all jobs. */
   constructor(job, { clock, subscribe, renewToken, onDiscontinuity }) {
     this.view = nothingKnown(job);
     this.#clock = clock;
@@ -120,7 +120,7 @@ export class Follow {
 
   #ask() {
     this.asked();
-    this.#subscribe(this.subscription);
+    this.#subscribe();
   }
 
   #mayComeBack(code) {

@@ -36,17 +36,40 @@ test("a job that is watched beside the feed costs the feed nothing", async () =>
   assert.deepEqual(seen.steps.toSorted(), [`${JOB} 1`, `${JOB} 2`, "b 1", "b 2"]);
 });
 
-test("a place that is no longer known is a reset, and the feed goes on from a list", async () => {
+test("a place that is no longer known is a reset, told when the feed is live again", async () => {
   const { clock, server, waymark } = aPage();
+  server.job("a").queued();
   const feed = waymark.feed({ cursor: { epoch: "e0", seq: 7 } });
   const seen = witness(feed);
+  feed.on("reset", () => seen.steps.push(`reset at ${feed.cursor.seq}`));
   await clock.pass(100);
-  server.job("a").queued();
-  feed.resume({ epoch: "e1", seq: 0 });
+  server.job("a").running();
   await clock.pass(100);
 
   assert.equal(seen.resets, 1);
-  assert.deepEqual(seen.steps, ["a 1"]);
+  assert.deepEqual(seen.steps, ["reset at 1", "a 2"]);
+});
+
+test("the feed goes on from the place at which a list was read", async () => {
+  const { clock, server, waymark } = aPage();
+  server.job("a").queued().running();
+  const feed = waymark.feed();
+  const seen = witness(feed);
+  await clock.pass(100);
+  feed.resume({ epoch: "e1", seq: 1 });
+  await clock.pass(100);
+
+  assert.deepEqual(seen.steps, ["a 2"]);
+});
+
+test("a token that is refused later is no refusal of the feed", async () => {
+  const { clock, server, waymark } = aPage();
+  const feed = waymark.feed();
+  await clock.pass(100);
+  server.say({ type: "error", id: 9, code: "forbidden", detail: "of another tenant" });
+  await clock.pass(100);
+
+  assert.equal(feed.closed, false);
 });
 
 test("a feed that the token does not allow ends with that", async () => {

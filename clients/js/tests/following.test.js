@@ -165,3 +165,19 @@ test("a scenario of the fake server is the same in every run", async () => {
   assert.deepEqual(runs[0], runs[1]);
   assert.equal(runs[0][0].state, "succeeded");
 });
+
+test("a hundred jobs that are followed in one turn are asked for and let go in one message each", async () => {
+  const { clock, server, waymark } = aPage();
+  server.job("first").queued();
+  waymark.job("first");
+  await clock.pass(100);
+  const jobs = Array.from({ length: 100 }, (_, number) => `job-${number}`);
+  for (const id of jobs) server.job(id).queued();
+  const followed = jobs.map((id) => waymark.job(id));
+  await clock.pass(100);
+  for (const job of followed) job.close();
+  await clock.pass(2_000);
+
+  assert.deepEqual(server.heard.map(({ type }) => type), ["subscribe", "unsubscribe"]);
+  assert.deepEqual(server.heard.map(({ subscriptions }) => subscriptions.length), [100, 100]);
+});

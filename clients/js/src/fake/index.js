@@ -161,7 +161,7 @@ class FakeJobs {
     for (const subscription of subscriptions) {
       const { job } = subscription;
       const refusal = this.refusals.get(job);
-      if (refusal) socket.deliver({ type: "error", job, ...refusal });
+      if (refusal) socket.deliver({ type: "error", ...(job ? { job } : { feed: true }), ...refusal });
       else if (subscription.feed) this.#bringFeed(socket, session, subscription);
       else if (this.#jobs.has(job)) {
         session.jobs.add(job);
@@ -194,6 +194,7 @@ class FakeJobs {
     if (recovered) {
       for (const frame of this.#log.filter((each) => each.seq > seq)) socket.deliver(frame);
     } else if (epoch !== undefined) socket.deliver({ type: "reset", feed: true, why: "epoch" });
-    socket.deliver({ type: "live", feed: true, recovered });
+    const here = { epoch: this.epoch, seq: this.seq };
+    socket.deliver({ type: "live", feed: true, recovered, ...here });
   }
 }

@@ -68,7 +68,7 @@ async def test_a_drain_moves_the_clients_before_it_breaks_anything(
 async def test_who_does_not_move_is_closed_with_4200_at_the_end_of_its_grace(
     redis_url: str, start_notifier: StartNotifier
 ) -> None:
-    notifier = start_notifier(redis_url, WAYMARK_DRAIN_STAY_SECONDS="1")
+    notifier = start_notifier(redis_url, WAYMARK_DRAIN_STAY_SECONDS="0.5")
     async with AsyncExitStack() as everybody:
         streams = [
             await everybody.enter_async_context(open_stream(notifier.url)) for _ in range(50)
@@ -89,7 +89,7 @@ async def test_newcomers_are_let_in_until_the_load_balancer_knows(
     redis_url: str, start_notifier: StartNotifier
 ) -> None:
     notifier = start_notifier(
-        redis_url, WAYMARK_DRAIN_LEAD_SECONDS="1.5", WAYMARK_DRAIN_STAY_SECONDS="0.5"
+        redis_url, WAYMARK_DRAIN_LEAD_SECONDS="1", WAYMARK_DRAIN_STAY_SECONDS="0.5"
     )
     stopping = asyncio.create_task(asyncio.to_thread(notifier.stop))
 

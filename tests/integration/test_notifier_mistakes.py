@@ -1,13 +1,15 @@
 """A mistake of ours ends the one connection that met it with 4100, and no other."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from starlette.applications import Starlette
 
 from services.notifier.bounds import Bounds
+from services.notifier.effects import Effect
+from services.notifier.follows import Follows
 from services.notifier.hub import Hub
 from services.notifier.protocol import StreamConnection
 from services.notifier.rules import Admission, Rules
@@ -21,10 +23,8 @@ JOB = "0190c1f0-0000-7000-8000-000000000001"
 GRANT = Grant(tenant="acme", jobs=frozenset({JOB}), expires_at=2_000_000_000)
 
 
-class Cursed:
-    jobs = ()
-
-    def disturbed(self, _job: str) -> None:
+class Cursed(Follows):
+    def disturbed(self, name: str) -> Sequence[Effect]:
         raise RuntimeError("a mistake of ours")
 
 
@@ -79,7 +79,7 @@ async def test_a_mistake_while_it_is_told_of_a_job_closes_it_too(
         (guest,) = hub.guests
         assert isinstance(guest, StreamConnection)
         assert guest._session is not None
-        guest._session._follows = Cursed()  # type: ignore[assignment]
+        guest._session._follows = Cursed(GRANT, at_most=1, placed_within=5.0)
 
         guest.disturbed(JOB)
 

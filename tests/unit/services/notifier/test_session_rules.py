@@ -285,3 +285,14 @@ def test_a_new_token_that_too_many_have_is_refused_and_the_old_one_goes_on() -> 
     assert answer["code"] == "too-many-connections"
     assert not crowd.sit(GRANTS["fresh"])
     assert second.open
+
+
+def test_a_feed_that_a_new_token_does_not_allow_is_dropped_and_said() -> None:
+    session = new_session(CALM)
+    session.received(hello({"feed": True}, {"job": JOB}, token="feed"), 101.0)
+
+    refusal, good = said(session.received(auth("fresh"), 102.0))
+
+    assert (refusal["code"], refusal["feed"]) == ("forbidden", True)
+    assert good == {"type": "ok", "id": 9}
+    assert list(session.follows) == [JOB]

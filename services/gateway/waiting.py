@@ -9,13 +9,13 @@ from typing import Final
 import structlog
 
 from services.gateway.render import etag
+from services.gateway.watch import NoSuchJobError, watch
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Read
 from shared.ports import AsyncJobStore
 from shared.stream.merge import Cursor
 from shared.stream.switchboard import Switchboard
-from shared.stream.watch import NoSuchJobError, watch
 
 LONGEST_SECONDS: Final = 30
 _WAIT: Final = re.compile(r"\s*wait\s*=\s*(\d{1,9})\s*", re.ASCII | re.IGNORECASE)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from services.notifier.document import document
 from services.notifier.hub import Hub
+from services.notifier.sse.answering import Events
 
 
 def build_app(
@@ -23,7 +24,16 @@ def build_app(
         async with open_hub() as hub:
             yield {"hub": hub}
 
-    return Starlette(routes=[*routes, Route("/asyncapi.json", _describe)], lifespan=lifespan)
+    events = Events().answer
+    return Starlette(
+        routes=[
+            *routes,
+            Route("/asyncapi.json", _describe),
+            Route("/v1/jobs/{job}/events", events, methods=["GET", "OPTIONS"]),
+            Route("/v1/feed/events", events, methods=["GET", "OPTIONS"]),
+        ],
+        lifespan=lifespan,
+    )
 
 
 async def _describe(_request: Request) -> Response:

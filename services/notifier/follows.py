@@ -1,12 +1,10 @@
 """What one client may follow, and what it waits for. Sans-I/O."""
 
-import re
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
 
 from services.notifier import messages
 from services.notifier.effects import FEED, Effect, say
-from services.notifier.messages import RequestId, Subscription
+from services.notifier.messages import RequestId, Subscription, is_job_id
 from services.notifier.requests import Request, Requests
 from services.notifier.tracks import Tracks
 from shared.contracts.listing import FeedPlace
@@ -14,8 +12,6 @@ from shared.contracts.tokens import Grant
 from shared.stream.feed_place import Chapter
 from shared.stream.merge import Cursor, Event, Verdict
 from shared.stream.place import Place
-
-_JOB_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Follows:
@@ -123,7 +119,7 @@ class Follows:
             return "forbidden", "The token does not allow the feed."
         if job is not None and not grant.allows(job):
             return "forbidden", f"The token does not allow job {job}."
-        if job is not None and not _JOB_ID.fullmatch(job):
+        if job is not None and not is_job_id(job):
             return "job-not-found", f"There is no job {job}."
         if not self.has(wanted) and len(self._tracks) >= self._at_most:
             return "too-many-subscriptions", f"At most {self._at_most} at a time."

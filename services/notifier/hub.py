@@ -75,8 +75,8 @@ class Hub:
         self.slow: set[Outlet] = set()
         # None: who sends no Origin is no browser, and has no cookie to be abused.
         self.origins: Origins = (None, *(origins or (DEVELOPMENT_ORIGINS,)))
-        self._admit = admit
-        self._rules = rules
+        self.admit = admit
+        self.rules = rules
         self._wheel: Wheel[Sleeper] = Wheel(self.now())
         self._turning: asyncio.Task[None] | None = None
         self._asking_for_lag: asyncio.TimerHandle | None = None
@@ -107,8 +107,8 @@ class Hub:
         self.tally.connections += 1
         return Session(
             name=uuid4().hex[:16],
-            rules=self._rules,
-            admit=self._admit,
+            rules=self.rules,
+            admit=self.admit,
             now=self.now(),
             seat=newcomer.enter(),
             age=random.uniform(*_AGES),  # noqa: S311 - no secret

@@ -1,5 +1,6 @@
 """The words of `waymark.v1`: what a client may say, and the server's words about no job. Pure."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -10,6 +11,7 @@ from services.notifier import frames
 VERSION: Final = 1
 SUBPROTOCOL: Final = "waymark.v1"
 PATH: Final = "/v1/stream"
+_JOB_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what every JSON reader can hold
 Name = Annotated[str, msgspec.Meta(max_length=128)]
@@ -93,6 +95,11 @@ _opening = msgspec.json.Decoder(_Opening)
 _hello = msgspec.json.Decoder(Hello)
 _later: msgspec.json.Decoder[Later] = msgspec.json.Decoder(Later)
 _identified = msgspec.json.Decoder(_Identified)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a job could have this id."""
+    return _JOB_ID.fullmatch(text) is not None
 
 
 def read_hello(text: str) -> Hello:

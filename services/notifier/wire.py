@@ -44,3 +44,9 @@ def _is_utf8(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def body_of(frame: bytes) -> bytes:
+    """Return what `text_frame` was given."""
+    size = frame[1]
+    return frame[2 if size < _SHORT else 4 if size == _SHORT else 10 :]

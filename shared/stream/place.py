@@ -77,6 +77,7 @@ class Place:
         self.epoch = position.epoch
         self.revision = position.revision
         self.step = position.step
+        self.state = position.state
         self._job = job
         self._position = position
         self._wrap = wrap

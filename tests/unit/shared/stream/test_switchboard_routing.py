@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
+from services.gateway.watch import NoSuchJobError, watch
 from services.notifier.wire import text_frame
 from shared.contracts import operations as ops
 from shared.ports import FeedMessage
 from shared.stream.merge import Cursor, Track
 from shared.stream.switchboard import Switchboard
-from shared.stream.watch import NoSuchJobError, watch
 from tests.fakes.stream import Client, unframed
 from tests.unit.shared.stream.boarding import STATES, Follower, House, comes_true, states
 

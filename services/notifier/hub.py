@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import structlog
 
+from services.notifier.arrivals import Arrivals
 from services.notifier.bounds import Bounds
 from services.notifier.door import Door, Newcomer, Threshold
 from services.notifier.draining import Drain, Guest, Haste
@@ -69,6 +70,7 @@ class Hub:
         self.bounds = bounds
         self.tally = Tally()
         self.flusher = Flusher()
+        self.arrivals = Arrivals()
         self.lag = Lag()
         self.latency = Latency(self.flusher, time.time)
         self.switchboard = Switchboard(store, feed, wrap=text_frame, on_told=self.latency.told)

@@ -75,7 +75,8 @@ class StreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read, do, answer."""
         if self._reader is None:
-            self._shake_hands(data)
+            self._reader = Reader(self._hub.bounds.first_message)
+            self._hub.arrivals.add(self, data)
             return
         for heard in self._reader.feed(data):
             self._hear(heard)
@@ -196,13 +197,14 @@ class StreamConnection(asyncio.Protocol):
             self._transport.abort()
         self._close(Close.INTERNAL)
 
-    # --- the rest is its own
-
-    def _shake_hands(self, head: bytes) -> None:
+    @guarded
+    def arrive(self, head: bytes) -> None:
+        """As `Newcoming`."""
+        if self._ended or self._transport.is_closing():
+            return
         hub = self._hub
         newcomer = hub.door.newcomer(self._transport.get_extra_info("peername"), hub.now())
         answer = handshake.answer(head, origins=hub.origins, knock=newcomer.knock)
-        self._reader = Reader(hub.bounds.first_message)
         self._transport.write(answer.wire)
         if answer.is_open:
             self._session = hub.enter(self, newcomer)
@@ -212,6 +214,8 @@ class StreamConnection(asyncio.Protocol):
         else:
             hub.tally.refused[str(answer.status)] += 1
             self._end()
+
+    # --- the rest is its own
 
     def _hear(self, heard: Heard) -> None:
         session = self._session

@@ -15,13 +15,18 @@ def test_a_loop_in_time_is_neither() -> None:
     assert (lag.is_late, lag.is_overloaded) == (False, False)
 
 
-def test_a_late_tick_makes_it_late_and_a_very_late_one_overloaded() -> None:
+def test_a_late_tick_makes_it_late_and_three_very_late_ones_overloaded() -> None:
     assert (note(Lag(), 0.11).is_late, note(Lag(), 0.11).is_overloaded) == (True, False)
-    assert (note(Lag(), 0.51).is_late, note(Lag(), 0.51).is_overloaded) == (True, True)
+    assert not note(Lag(), 0.51, 0.51).is_overloaded
+    assert note(Lag(), 0.51, 0.51, 0.51).is_overloaded
+
+
+def test_one_long_pause_turns_nobody_away() -> None:
+    assert not note(Lag(), 3.0, 0.0, 3.0, 0.0).is_overloaded
 
 
 def test_it_lets_people_in_again_soon_and_is_in_time_a_little_later() -> None:
-    lag = note(Lag(), 0.6)
+    lag = note(Lag(), 0.6, 0.6, 0.6)
 
     let_in_after = 0
     while lag.is_overloaded:

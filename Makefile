@@ -80,12 +80,14 @@ chaos-stream: setup ## a seeded storm over the stream (SECONDS=60 SEED=1), every
 bench: setup $(PEERS) ## every race beside what teams use; ends with 1 when a bar is missed (9 minutes)
 	@$(HOUSE) install-for-bench || echo "going on without"
 	@status=0; $(RUN) -m tests.bench.submits --json .waymark/bench-submits.json || status=1; \
-	$(RUN) -m tests.bench.stream --json .waymark/bench-stream.json || status=1; exit $$status
+	$(RUN) -m tests.bench.stream --json .waymark/bench-stream.json || status=1; \
+	$(RUN) -m tests.bench.stalled --json .waymark/bench-stalled.json || status=1; exit $$status
 
 .PHONY: bench-stream
 bench-stream: setup ## watchers beside what teams write first: CPU, memory, latency, a storm (3 minutes)
 	@$(HOUSE) install || echo "going on without"
-	@$(RUN) -m tests.bench.stream --json .waymark/bench-stream.json
+	@status=0; $(RUN) -m tests.bench.stream --json .waymark/bench-stream.json || status=1; \
+	$(RUN) -m tests.bench.stalled --json .waymark/bench-stalled.json || status=1; exit $$status
 
 # The peers' packages are not ours: they get an environment of their own.
 $(PEERS): requirements/bench.txt

@@ -147,12 +147,12 @@ async def latency(here: Stand, size: Size, each: int) -> tuple[dict[str, Any], d
         await asyncio.to_thread(crowd.open, server.url, hellos)
         crowd.count("progress")
         crowd.start(do="until", frames=10**9, seconds=WARM_SECONDS + 1)
-        await _report(teller, size.events_per_second, WARM_SECONDS)
+        await report(teller, size.events_per_second, WARM_SECONDS)
         await asyncio.to_thread(crowd.answer)
         crowd.count("progress")
         crowd.start(do="until", frames=10**9, seconds=size.seconds + 1)
         before = server.cpu
-        sent = await _report(teller, size.events_per_second, size.seconds)
+        sent = await report(teller, size.events_per_second, size.seconds)
         told = await asyncio.to_thread(crowd.answer)
         used = {"cpu_share": round((server.cpu - before) / size.seconds, 3), "sent": sent}
         late[server.name] = told | used
@@ -167,7 +167,7 @@ async def latency(here: Stand, size: Size, each: int) -> tuple[dict[str, Any], d
     return late, storms
 
 
-async def _report(teller: Teller, per_second: int, seconds: float) -> int:
+async def report(teller: Teller, per_second: int, seconds: float) -> int:
     """Tell of the jobs in turn, at this rate; return how many events were sent."""
     began, sent, ids = time.monotonic(), 0, list(teller.ids)
     while (at := time.monotonic() - began) < seconds:

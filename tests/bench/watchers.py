@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.notifier_process import ROOT
 
-_HANDSHAKE = (
+HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Protocol: waymark.v1\r\n\r\n"
@@ -181,7 +181,7 @@ class _Crowd:
             if event & select.EPOLLOUT:
                 key = base64.b64encode(os.urandom(16)).decode()
                 try:
-                    one.plug.send(_HANDSHAKE.format(path=self._path, key=key).encode())
+                    one.plug.send(HANDSHAKE.format(path=self._path, key=key).encode())
                 except OSError:
                     self._come_again(one)
                     continue
@@ -207,7 +207,7 @@ class _Crowd:
                 self._come_again(one)
                 return
             one.upgraded, one.buffer = True, rest
-            one.plug.send(_frame(one.hello.encode()))
+            one.plug.send(frame_of(one.hello.encode()))
         self._take_frames(one, at)
 
     def _come_again(self, one: _Socket) -> None:
@@ -243,12 +243,13 @@ class _Crowd:
                 one.live_at = at
                 self._live += 1
         elif body.startswith(b'{"type":"ping"'):
-            one.plug.send(_frame(b'{"type":"pong"}'))
+            one.plug.send(frame_of(b'{"type":"pong"}'))
         elif body.startswith(b'{"type":"snapshot"'):
             one.seen = body
 
 
-def _frame(text: bytes) -> bytes:
+def frame_of(text: bytes) -> bytes:
+    """Frame what a client says, masked with zeros."""
     size = len(text)
     head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
     return head + b"\0\0\0\0" + text

@@ -32,6 +32,7 @@ def main() -> None:
         port=settings.notifier_port,
         port_setting="WAYMARK_NOTIFIER_PORT",
         ws=StreamConnection,
+        proxy_headers=False,  # the door reads them, for every kind of stream
     )
 
 

@@ -53,8 +53,8 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
     """Who may come in."""
 
     limits: Limits = Limits()
-    per_second: float = 1000.0  # newcomers; a handshake costs half a millisecond
-    burst: float = 2000.0  # of them at once
+    per_second: float = 2000.0  # newcomers; a handshake costs a third of a millisecond
+    burst: float = 6000.0  # of them at once
     proxies: Proxies = Proxies(())
 
 

@@ -36,8 +36,8 @@ class NotifierSettings(CommonSettings, OriginSettings):
     max_tenant_streams: int = Field(default=16_000, ge=0)  # of a tenant, else 4107; 0: no limit
     max_token_streams: int = Field(default=8_000, ge=0)  # of a browser token, the same
     max_address_streams: int = Field(default=1_000, ge=0)  # of a public address, else 429; 0: none
-    accept_rate: float = Field(default=1_000.0, gt=0)  # new streams a second, else 503
-    accept_burst: int = Field(default=0, ge=0)  # at once; 0: twice the rate
+    accept_rate: float = Field(default=2_000.0, gt=0)  # new streams a second, else 503
+    accept_burst: int = Field(default=0, ge=0)  # at once; 0: thrice the rate
 
     drain_seconds: float = Field(default=30.0, ge=0)  # in which all clients are seen off at a stop
     drain_lead_seconds: float = Field(default=0.0, ge=0)  # before: not ready, for load balancers
@@ -46,7 +46,7 @@ class NotifierSettings(CommonSettings, OriginSettings):
     @property
     def newcomers_at_once(self) -> int:
         """How many may come at once."""
-        return self.accept_burst or max(1, math.ceil(self.accept_rate * 2))
+        return self.accept_burst or max(1, math.ceil(self.accept_rate * 3))
 
     @property
     def known_proxies(self) -> Proxies:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from shared.adapters.store_redis import RedisKeyBook
+from shared.adapters.store_redis import AsyncRedisStore, RedisKeyBook
 from shared.contracts.api_keys import StoredKey
 from tests.following import closed_with, greet, hear, open_stream, say
+from tests.moving_jobs import MovingJob
 from tests.nodes import Redis
 from tests.notifier_process import NotifierProcess, token_for
 
@@ -69,6 +71,28 @@ async def test_a_revoked_key_closes_its_streams_on_every_notifier_and_lets_none_
         async with open_stream(notifiers[0].url) as stream:
             await hello_with(stream, token_for([JOB], key=leaked))
             assert await closed_with(stream) == 4007
+
+
+async def test_a_revoked_key_ends_its_server_sent_events_and_gets_401(
+    redis_url: str, start_notifier: StartNotifier, book: RedisKeyBook
+) -> None:
+    notifier, store = start_notifier(redis_url), AsyncRedisStore(redis_url)
+    leaked, job = f"k{uuid4().hex[:8]}", MovingJob(store)
+    await job.submit()
+    await write(book, a_key(leaked))
+    address = f"http://127.0.0.1:{notifier.port}/v1/jobs/{job.id}/events"
+    headers = {"authorization": f"Bearer {token_for([job.id], key=leaked)}"}
+    async with httpx.AsyncClient(timeout=10) as client:
+        async with client.stream("GET", address, headers=headers) as events:
+            assert events.status_code == 200
+            await write(book, a_key(leaked, revoked_at=1))
+            async with asyncio.timeout(5):
+                async for _ in events.aiter_lines():
+                    pass
+        again = await client.get(address, headers=headers)
+
+    assert (again.status_code, again.json()["code"]) == (401, "token-revoked")
+    await store.close()
 
 
 async def test_a_revocation_during_an_outage_is_heard_of_when_redis_is_back(

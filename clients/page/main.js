@@ -11,6 +11,7 @@ import { Recent } from "./recent.js";
 import { lineInWords, stateInWords } from "./words.js";
 
 const SPOKEN_EVERY = 25; // percent
+const ONE_COLUMN = "(max-width: 52rem)"; // as in style.css: the job is above the form then
 
 let house = null;
 
@@ -113,7 +114,6 @@ class House {
   #submitted(id) {
     this.follow(id);
     this.#recent.load();
-    byId("job").scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   #open = () => {
@@ -134,6 +134,7 @@ class House {
       again: () => this.#open(),
     });
     this.#showLine();
+    if (matchMedia(ONE_COLUMN).matches) byId("job").scrollIntoView({ block: "start" });
   };
 
   #retitle({ state, progress, final }, type = "Waymark") {

@@ -107,6 +107,7 @@ def _follow(
     told = {
         "WAYMARK_STREAM_URL": notifier.url,
         "WAYMARK_TOKEN": token_for([job]),
+        "WAYMARK_FEED_TOKEN": token_for([], feed=True),
         "WAYMARK_JOB": job,
     }
     return _run([*node, "--test", "--test-reporter=tap", str(REAL)], **told)

@@ -173,6 +173,35 @@ def test_a_key_can_be_typed_in_and_a_wrong_one_is_told(page: Page, house: House)
     expect(page.locator("#house")).to_be_visible()
 
 
+def test_the_list_tells_of_jobs_that_others_submit(inside: Page, house: House) -> None:
+    rows = inside.locator("#recent button")
+    expect(inside.locator("#line")).to_have_text("Live")
+    before = rows.count()
+    answer = inside.request.post(
+        f"{house.url}/v1/jobs",
+        headers={"authorization": f"Bearer {house.keys.tenant}"},
+        data={"type": "demo.steps", "payload": {"steps": 1, "seconds_per_step": 0}},
+    )
+
+    assert answer.status == 202
+    job = answer.json()["id"]
+    expect(inside.locator(f'[data-job="{job}"][data-state="succeeded"]')).to_be_visible()
+    assert rows.count() in {before + 1, 8}
+
+
+def test_on_a_phone_the_job_comes_into_sight(browser: Browser, house: House) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 700})
+    tab = context.new_page()
+    tab.goto(f"{house.url}/#key={house.keys.tenant}")
+    tab.locator("#submit").scroll_into_view_if_needed()
+    submit(tab, steps=2, seconds_per_step=0)
+
+    expect(tab.get_by_role("progressbar")).to_be_in_viewport()
+    expect(tab.locator(".job h1")).to_be_in_viewport()
+    assert tab.locator("html").evaluate("root => root.scrollWidth") <= 390
+    context.close()
+
+
 def test_a_job_has_an_address_of_its_own(inside: Page) -> None:
     submit(inside, steps=3, seconds_per_step=0)
     state(inside, "succeeded")

@@ -50,10 +50,11 @@ async def test_a_killed_notifier_costs_the_client_no_step(
 ) -> None:
     job = MovingJob(store)
     await job.submit()
+    ways = [(_with_websocket(node), "websocket") for node in nodes] + [([nodes[0]], "sse")]
     async with asyncio.TaskGroup() as group:
         following = [
-            group.create_task(asyncio.to_thread(_follow, _with_websocket(node), notifier, job.id))
-            for node in nodes
+            group.create_task(asyncio.to_thread(_follow, node, way, notifier, job.id))
+            for node, way in ways
         ]
         group.create_task(_live(job, notifier))
 
@@ -109,6 +110,7 @@ def _follow(
         "WAYMARK_TOKEN": token_for([job]),
         "WAYMARK_FEED_TOKEN": token_for([], feed=True),
         "WAYMARK_JOB": job,
+        "WAYMARK_WAY": way,
     }
     return _run([*node, "--test", "--test-reporter=tap", str(REAL)], **told)
 

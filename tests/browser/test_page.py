@@ -189,6 +189,22 @@ def test_the_list_tells_of_jobs_that_others_submit(inside: Page, house: House) -
     assert rows.count() in {before + 1, 8}
 
 
+def test_where_no_websocket_opens_the_page_lives_by_event_streams(
+    page: Page, house: House
+) -> None:
+    page.add_init_script("""window.WebSocket = class {
+        constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" }), 5); }
+        close() {}
+    }""")
+    page.goto(f"{house.url}/#key={house.keys.tenant}")
+    expect(page.locator("#line")).to_have_text("Live")
+    submit(page, steps=5, seconds_per_step=0.1, fail_times=1)
+    state(page, "succeeded")
+
+    states = [name for _, name in timeline(page)]
+    assert states == ["queued", "running", "retrying", "running", "succeeded"]
+
+
 def test_on_a_phone_the_job_comes_into_sight(browser: Browser, house: House) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 700})
     tab = context.new_page()

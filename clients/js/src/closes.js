@@ -8,6 +8,7 @@ export const BACK_OFF = "back-off";
 export const RESUME = "resume";
 
 export const BAD_TOKEN = 4002;
+export const REVOKED = 4007;
 export const TOKEN_EXPIRED = 4101;
 export const TOO_MANY_CONNECTIONS = 4107;
 export const STATE_INVALIDATED = 4202;

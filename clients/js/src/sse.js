@@ -3,13 +3,23 @@
  * Node without one. One request for each subscription; the token travels in a header.
  */
 
-import { TOKEN_EXPIRED } from "./closes.js";
+import { BAD_TOKEN, REVOKED, TOKEN_EXPIRED, TOO_MANY_CONNECTIONS } from "./closes.js";
 import { EventStreamReader } from "./event-stream.js";
+import { isFinal } from "./rule.js";
 
 const SILENCE_MS = 45_000; // the server says something every 15 s
 const NETWORK_GONE = 1006;
 const INTERNAL = 4100;
 const DRAINING = 4200;
+
+/** What a problem would have been as a close code; any other is one to back off from. */
+const CLOSES = {
+  "token-expired": TOKEN_EXPIRED,
+  "token-revoked": REVOKED,
+  "invalid-token": BAD_TOKEN,
+  unauthenticated: BAD_TOKEN,
+  "too-many-connections": TOO_MANY_CONNECTIONS,
+};
 
 export class EventsTransport {
   kind = "sse";
@@ -78,8 +88,12 @@ export class EventsTransport {
     if (stream.signal.aborted) return;
     if (answer.status === 200) {
       this.#isOpen();
-      await this.#readAll(answer.body, stream, watch);
-      if (!stream.signal.aborted) this.#end(DRAINING, "the server has ended the stream");
+      const hasEnded = await this.#readAll(answer.body, subscription, stream, watch);
+      if (hasEnded) this.#isTold(subscription);
+      else if (!stream.signal.aborted) this.#end(DRAINING, "the server has ended the stream");
+    } else if (answer.status === 204) {
+      this.#isOpen();
+      this.#isTold(subscription);
     } else {
       const problem = await answer.json().catch(() => ({}));
       if (!stream.signal.aborted) this.#refused(subscription, answer.status, problem);
@@ -95,20 +109,29 @@ export class EventsTransport {
     return headers;
   }
 
-  async #readAll(body, stream, watch) {
+  /** Returns whether the job has ended, and its stream with it. */
+  async #readAll(body, { job }, stream, watch) {
+    let hasEnded = false;
     const events = new EventStreamReader();
     const text = new TextDecoder();
     const reader = body.getReader();
     for (;;) {
       const { value, done } = await reader.read();
-      if (done || stream.signal.aborted) return;
+      if (done || stream.signal.aborted) return hasEnded;
       watch.heard();
       for (const { data } of events.take(text.decode(value, { stream: true }))) {
-        if (stream.signal.aborted) return;
+        if (stream.signal.aborted) return hasEnded;
         const frame = parsed(data);
+        if (frame?.state) hasEnded = job !== undefined && isFinal(frame.state);
         if (frame) this.#on.frame(frame);
       }
     }
+  }
+
+  /** A job that has ended has nothing more to tell: no stream is kept open for it. */
+  #isTold(subscription) {
+    this.#drop(keyOf(subscription));
+    this.#on.frame({ type: "live", job: subscription.job, recovered: true });
   }
 
   #isOpen() {
@@ -121,13 +144,12 @@ export class EventsTransport {
 
   #refused(subscription, status, { code, detail }) {
     const said = detail ?? `the server answered ${status}`;
-    if (status === 401) this.#end(TOKEN_EXPIRED, said);
-    else if (status === 403 || status === 404) {
+    if (code !== undefined && (status === 403 || status === 404)) {
       this.#drop(keyOf(subscription));
       this.#isOpen(); // one of them is refused; whoever answers that is there
-      const refusal = status === 403 ? "forbidden" : "job-not-found";
-      this.#on.frame({ type: "error", job: subscription.job, code: code ?? refusal, detail: said });
-    } else this.#end(INTERNAL, said);
+      const { job, feed } = subscription;
+      this.#on.frame({ type: "error", job, feed, code, detail: said });
+    } else this.#end(CLOSES[code] ?? INTERNAL, said);
   }
 
   #end(code, reason) {

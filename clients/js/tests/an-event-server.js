@@ -1,5 +1,7 @@
 /** The event streams of a fake server, behind a `fetch`. */
 
+import { isFinal } from "../src/rule.js";
+
 export function anEventServer(server, clock) {
   const events = { requests: [], refusal: null, endAll };
   const open = new Set();
@@ -9,7 +11,7 @@ export function anEventServer(server, clock) {
     if (server.isDown) throw new TypeError("fetch failed");
     if (events.refusal) {
       const { status, problem } = events.refusal;
-      return Response.json(problem, { status });
+      return status === 204 ? new Response(null, { status }) : Response.json(problem, { status });
     }
     return new Response(streamOf(url, headers, signal));
   };
@@ -29,6 +31,7 @@ export function anEventServer(server, clock) {
           open.delete(end);
           controller.close();
         };
+        end.socket = socket;
         open.add(end);
         signal.addEventListener("abort", () => open.has(end) && end());
       },
@@ -36,13 +39,14 @@ export function anEventServer(server, clock) {
   }
 
   function aSocket(controller) {
-    return {
+    const socket = {
       deliver(frame) {
         if (frame.type === "ok") return;
         const text = `event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`;
         clock.after(1, () => {
           try {
             controller.enqueue(new TextEncoder().encode(text));
+            if (isFinal(frame.state)) [...open].find((end) => end.socket === socket)?.();
           } catch {
             // closed meanwhile
           }
@@ -50,6 +54,7 @@ export function anEventServer(server, clock) {
       },
       end() {},
     };
+    return socket;
   }
 
   function endAll() {

@@ -91,6 +91,54 @@ test("an event stream that is refused tells why", async () => {
   }
 });
 
+test("an event stream that ends with its job costs the others nothing", async () => {
+  const { clock, server, waymark, events } = aPageWithoutWebSocket();
+  server.job(JOB).queued();
+  server.job("another").queued();
+  const [seen, other] = [witness(waymark.job(JOB)), waymark.job("another")];
+  await clock.pass(100);
+  server.job(JOB).running().succeeded();
+  await turns(clock);
+  server.job("another").running();
+  await turns(clock);
+
+  assert.deepEqual(seen.steps, ["1 queued", "2 running", "3 succeeded"]);
+  assert.equal(other.view.state, "running");
+  assert.equal(events.requests.length, 2);
+});
+
+test("a job that has nothing more to tell is live, without a stream", async () => {
+  const { clock, server, waymark, events } = aPageWithoutWebSocket();
+  server.job(JOB).queued().succeeded();
+  server.job("another").queued();
+  const job = waymark.job(JOB, { untilFinal: false });
+  waymark.job("another");
+  await turns(clock);
+  const atFirst = job.live;
+  events.refusal = { status: 204 };
+  events.endAll();
+  await turns(clock);
+
+  assert.equal(job.view.state, "succeeded");
+  assert.deepEqual([atFirst, job.live], [true, true]);
+});
+
+for (const [code, again] of [["token-expired", true], ["token-revoked", false]]) {
+  test(`an event stream refused with ${code} ${again ? "gets a new token" : "has ended"}`, async () => {
+    let minted = 0;
+    const { clock, events, waymark } = aPageWithoutWebSocket({ token: () => `t${(minted += 1)}` });
+    events.refusal = { status: 401, problem: { code, detail: "no" } };
+    const seen = witness(waymark.job(JOB));
+    for (let turn = 0; turn < 4; turn += 1) {
+      await clock.pass(200);
+      await new Promise(setImmediate);
+    }
+
+    assert.equal(minted > 1, again);
+    assert.deepEqual(seen.errors, again ? [] : ["4007"]);
+  });
+}
+
 test("an event stream that is silent for too long is a lost one", async () => {
   const page = aPage();
   const events = anEventServer(page.server, page.clock);
@@ -115,6 +163,22 @@ test("events are read however they were cut", () => {
 
   assert.deepEqual(whole, [{ data: '{"a":\n1}', id: "e1-2-1", retry: null }]);
 });
+
+function aPageWithoutWebSocket(options = {}) {
+  const { clock, server } = aPage();
+  const events = anEventServer(server, clock);
+  const { fetch } = events;
+  const waymark = connect({ ...server.options, WebSocket: null, fetch, ...options });
+  return { clock, server, events, waymark };
+}
+
+/** A response is read in tasks, not only in promises. */
+async function turns(clock) {
+  for (let turn = 0; turn < 10; turn += 1) {
+    await clock.pass(100);
+    await new Promise(setImmediate);
+  }
+}
 
 /** A page behind a proxy that lets no WebSocket through (unless `proxy.lets`). */
 function aProxiedPage({ storage = aStorage() } = {}) {

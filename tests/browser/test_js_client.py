@@ -103,7 +103,7 @@ def _with_websocket(node: str) -> list[str]:
 
 
 def _follow(
-    node: list[str], notifier: NotifierProcess, job: str
+    node: list[str], way: str, notifier: NotifierProcess, job: str
 ) -> "subprocess.CompletedProcess[str]":
     told = {
         "WAYMARK_STREAM_URL": notifier.url,

@@ -33,9 +33,9 @@ export class Job extends Emitter {
     return this.#follow.view;
   }
 
-  /** Whether the view is up to date, as far as anybody can tell. */
+  /** Whether the view is up to date, as far as anybody can tell; of what has ended it is. */
   get live() {
-    return this.#follow.live && this.#ended === null;
+    return this.#ended === null ? this.#follow.live : this.view.final;
   }
 
   get closed() {

@@ -20,8 +20,8 @@ def main() -> None:
         settings = NotifierSettings()
     except ValidationError as fault:
         for wrong in fault.errors():
-            name = "_".join(str(part) for part in wrong["loc"]).upper()
-            sys.stderr.write(f"waymark: WAYMARK_{name}: {wrong['msg']}\n")
+            name = "".join(f"WAYMARK_{part}: ".upper() for part in wrong["loc"])
+            sys.stderr.write(f"waymark: {name}{wrong['msg']}\n")
         sys.exit(2)
     logs.configure("notifier", settings.log_level)
     notifier = wire(settings)

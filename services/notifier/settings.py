@@ -1,9 +1,9 @@
 """Everything the notifier can be told from outside."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
@@ -52,6 +52,14 @@ class NotifierSettings(CommonSettings, OriginSettings):
     def known_proxies(self) -> Proxies:
         """Whose X-Forwarded-For is believed."""
         return Proxies(self.proxies)
+
+    @model_validator(mode="after")
+    def _times_fit_together(self) -> Self:
+        if self.heard_seconds <= self.ping_seconds:
+            raise ValueError("WAYMARK_HEARD_SECONDS must be more than WAYMARK_PING_SECONDS")
+        if self.drain_lead_seconds > self.drain_seconds:
+            raise ValueError("WAYMARK_DRAIN_LEAD_SECONDS is a part of WAYMARK_DRAIN_SECONDS")
+        return self
 
     @field_validator("proxies", mode="before")
     @classmethod

@@ -5,7 +5,7 @@ of a job then only brings it as far as the feed has told (`feed_track.py`).
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from services.notifier.effects import FEED, CatchUp, Effect, Locate, Send, Unwatch, Watch, WatchFeed
 from services.notifier.feed_track import FeedTrack
@@ -21,6 +21,9 @@ class Tracks:
     """Of one client; jobs are named by their ids, the feed by FEED."""
 
     __slots__ = ("_again", "_feed", "_jobs", "_must_read", "_told_before")
+
+    of_feed: ClassVar[type[FeedTrack]] = FeedTrack
+    of_job: ClassVar[type[Track]] = Track
 
     def __init__(self) -> None:
         """Follow nothing yet."""
@@ -51,14 +54,14 @@ class Tracks:
 
     def add(self, job: str, cursor: Cursor | None) -> Sequence[Effect]:
         """Follow a job, from a cursor on."""
-        track = self._jobs[job] = Track(cursor)
+        track = self._jobs[job] = self.of_job(cursor)
         if self._feed is not None and self._feed.begun:
             self._feed.wait_for(job)
         return (Watch(job, track.after_step),)
 
     def add_feed(self, cursor: FeedPlace | None) -> Sequence[Effect]:
         """Follow the feed, from a cursor on."""
-        before, feed = self._feed, FeedTrack(cursor)
+        before, feed = self._feed, self.of_feed(cursor)
         self._feed, self._told_before, self._must_read = feed, True, False
         effects: list[Effect] = [WatchFeed(cursor)]
         if before is not None:  # which may have held what the jobs need

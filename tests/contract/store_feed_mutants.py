@@ -85,6 +85,10 @@ FEED_MUTANTS: tuple[tuple[Mutant, Scenario], ...] = (
         nothing_seen_cannot_be_resumed_over_two_epochs,
     ),
     (
+        Mutant("an epoch that nobody has noted is none", "read_feed", " and stands[4] == here", ""),
+        nothing_seen_cannot_be_resumed_over_two_epochs,
+    ),
+    (
         Mutant(
             "who is ahead is not told", "read_feed", "if after > seq then return 'ahead' end", ""
         ),

@@ -88,6 +88,7 @@ class FakeStore:
         looked = copy.copy(tenant)
         looked.history, looked.now = history, self.now
         looked.unborn = name not in self._tenants
+        looked.stale = tenant.history != history
         return looked
 
 

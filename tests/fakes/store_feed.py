@@ -33,7 +33,8 @@ def read_feed(tenant: Tenant, op: ReadFeed) -> FeedPage:
 
 
 def _loss(tenant: Tenant, after: FeedPlace, here: FeedPlace) -> Loss | None:
-    from_nothing = after == FeedPlace("", 0) and tenant.changed_at is None
+    one_epoch = tenant.changed_at is None and not tenant.stale
+    from_nothing = after == FeedPlace("", 0) and (one_epoch or tenant.unborn)
     if after.epoch != here.epoch and not from_nothing:
         return Loss.EPOCH_CHANGED
     if after.seq > here.seq:

@@ -137,6 +137,7 @@ class Tenant:
     lease: int = 15_000
     seq: int = 0
     unborn: bool = False
+    stale: bool = False  # of another history than the store has now
     feed: list[tuple[int, str, int]] = field(default_factory=list)  # seq, job, step
     now: int = 0
     jobs: dict[str, Job] = field(default_factory=dict)

@@ -2,13 +2,14 @@
 -- ARGV: 4, 5 the epoch and seq of a cursor (seq '': none)  6 limit
 local MOST_TEXT = 2 ^ 18 -- bytes of frames and results: a page ends there
 
-local stands = redis.call('HMGET', META, 'seq', 'born', 'changed_at')
+local stands = redis.call('HMGET', META, 'seq', 'born', 'changed_at', 'epoch')
 local here, seq = stands[2] and current_epoch() or '', tonumber(stands[1] or 0)
 local cursor_epoch, after = ARGV[4], tonumber(ARGV[5])
 
 -- Who read an empty tenant has missed all there is, as long as that is of one epoch.
 local function is_of_this_epoch()
-  return cursor_epoch == here or cursor_epoch == '' and after == 0 and not stands[3]
+  if cursor_epoch == here then return true end
+  return cursor_epoch == '' and after == 0 and not stands[3] and stands[4] == here
 end
 
 local function first_of(entry)

@@ -1,0 +1,223 @@
+"""Whatever breaks, who follows a feed and some jobs is told every transition once and in order."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from services.notifier.effects import FEED
+from services.notifier.feed_track import FeedTrack
+from services.notifier.tracks import Tracks
+from shared.stream.feed_place import JobEvent
+from shared.stream.merge import Event, Track
+from shared.stream.place import Place
+from tests.unit.services.notifier.feed_world import MOST_JOBS, FeedWorld
+
+any_number = st.integers(0, 11)
+EXAMPLES = settings(
+    max_examples=150,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+UNTIL_IT_BREAKS = settings(
+    EXAMPLES, max_examples=2_000, phases=[Phase.generate], database=None, derandomize=True
+)
+
+
+class FeedMachine(RuleBasedStateMachine):
+    """Hypothesis picks who makes the next step, and what breaks."""
+
+    tracks: ClassVar[type[Tracks]] = Tracks
+
+    @initialize(jobs=st.integers(0, 2), feed=st.booleans(), job=st.booleans())
+    def begin(self, jobs: int, feed: bool, job: bool) -> None:
+        self.world = FeedWorld(self.tracks)
+        self.kept: object = None
+        for _ in range(jobs):
+            self.world.submit()
+        if feed:
+            self.world.follow_feed(afresh=True)
+        if job and jobs:
+            self.world.follow(self.world.jobs[0], afresh=True)
+
+    @precondition(lambda self: len(self.world.jobs) < MOST_JOBS)
+    @rule()
+    def submit(self) -> None:
+        self.world.submit()
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(which=any_number, how=any_number)
+    def advance(self, which: int, how: int) -> None:
+        self.world.advance(self.job(which), how)
+
+    @precondition(lambda self: self.world.channel)
+    @rule(count=st.integers(1, 4), thinned=st.booleans())
+    def deliver(self, count: int, thinned: bool) -> None:
+        for _ in range(min(count, len(self.world.channel))):
+            self.world.deliver(thinned=thinned)
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(which=any_number)
+    def flush(self, which: int) -> None:
+        self.world.flush(self.job(which))
+
+    @precondition(lambda self: self.world.asks)
+    @rule(which=any_number)
+    def read(self, which: int) -> None:
+        self.world.read(which)
+
+    @precondition(lambda self: self.world.answers)
+    @rule(which=any_number)
+    def hand_out(self, which: int) -> None:
+        self.world.hand_out(which)
+
+    @precondition(lambda self: self.world.asks)
+    @rule(which=any_number)
+    def read_and_hand_out(self, which: int) -> None:
+        self.world.read(which)
+        self.world.hand_out(-1)
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(which=any_number, afresh=st.booleans())
+    def follow(self, which: int, afresh: bool) -> None:
+        job = self.job(which)
+        if afresh or job not in self.world.client.jobs:
+            self.world.follow(job, afresh=afresh)
+
+    @rule(afresh=st.booleans())
+    def follow_feed(self, afresh: bool) -> None:
+        if not self.world.client.has_feed:
+            self.world.follow_feed(afresh=afresh)
+
+    @rule(which=any_number)
+    def leave(self, which: int) -> None:
+        client = self.world.client
+        names = [*client.jobs, *([FEED] if client.has_feed else [])]
+        if names:
+            self.world.leave(names[which % len(names)])
+
+    @rule(feed_first=st.booleans())
+    def connect_again(self, feed_first: bool) -> None:
+        self.world.connect_again(feed_first=feed_first)
+
+    @precondition(lambda self: self.world.channel)
+    @rule()
+    def lose(self) -> None:
+        self.world.lose()
+
+    @rule()
+    def reconnect_redis(self) -> None:
+        self.world.reconnect_redis()
+
+    @rule(count=st.integers(1, 3))
+    def trim(self, count: int) -> None:
+        self.world.trim(count)
+
+    @rule()
+    def change_epoch(self) -> None:
+        self.world.change_epoch()
+
+    @rule()
+    def keep_a_snapshot(self) -> None:
+        self.kept = self.world.store.snapshot()
+
+    @precondition(lambda self: self.kept is not None)
+    @rule()
+    def forget(self) -> None:
+        self.world.forget(self.kept)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.settle()
+            self.world.check_quiet()
+
+    def job(self, which: int) -> str:
+        return self.world.jobs[which % len(self.world.jobs)]
+
+
+def test_whatever_breaks_every_transition_is_told_once_and_in_order() -> None:
+    run_state_machine_as_test(FeedMachine, settings=EXAMPLES)
+
+
+class _WaitsForNoJob(FeedTrack):
+    def wait_for(self, job: str) -> None:
+        """Go on at once."""
+
+
+class _HoldsNothing(FeedTrack):
+    def _hold(self, job: str, event: Event) -> None:
+        """Forget it."""
+
+
+class _TellsTwice(FeedTrack):
+    def _pass(self, events: Sequence[JobEvent]) -> Sequence[JobEvent]:
+        return events
+
+
+class _RunsAhead(Track):
+    def placed(self, place: Place, *, upto: int | None = None) -> list[bytes]:
+        del upto
+        return super().placed(place)
+
+
+class Impatient(Tracks):
+    of_feed: ClassVar[type[FeedTrack]] = _WaitsForNoJob
+
+
+class Forgetful(Tracks):
+    of_feed: ClassVar[type[FeedTrack]] = _HoldsNothing
+
+
+class Talkative(Tracks):
+    of_feed: ClassVar[type[FeedTrack]] = _TellsTwice
+
+
+class Hasty(Tracks):
+    of_job: ClassVar[type[Track]] = _RunsAhead
+
+
+@pytest.mark.parametrize("broken", [Forgetful, Talkative, Hasty])
+def test_the_machine_would_notice(broken: type[Tracks]) -> None:
+    class Broken(FeedMachine):
+        tracks = broken
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Broken, settings=UNTIL_IT_BREAKS)
+
+
+def an_old_cursor_under_a_live_feed(tracks: type[Tracks]) -> FeedWorld:
+    world = FeedWorld(tracks)
+    world.submit()
+    job = world.jobs[0]
+    world.follow(job, afresh=True)
+    world.settle()
+    world.leave(job)
+    world.advance(job, 0)
+    world.follow_feed(afresh=True)
+    world.settle()
+    world.follow(job, afresh=False)
+    world.advance(job, 0)
+    world.deliver(thinned=False)
+    return world
+
+
+def test_the_feed_waits_for_a_job_that_is_behind() -> None:
+    world = an_old_cursor_under_a_live_feed(Tracks)
+    world.settle()
+
+    world.check_quiet()
+
+
+def test_a_feed_that_does_not_wait_would_be_noticed() -> None:
+    with pytest.raises(AssertionError, match="does not lead to"):
+        an_old_cursor_under_a_live_feed(Impatient)

@@ -3,13 +3,13 @@
 from typing import Any
 
 from tests.chaos.stream.sight import Sight, WireCheck
-from tests.chaos.stream.verdict import Book, flaws
+from tests.chaos.stream.verdict import Book, Step, feed_flaws, flaws
 
 JOB = "j"
-LIFE = (("queued", "1", "e1"), ("running", "2", "e1"), ("succeeded", "3", "e1"))
+LIFE = (("queued", "1", "e1", 1), ("running", "2", "e1", 2), ("succeeded", "3", "e1", 3))
 
 
-def book(*steps: tuple[str, str, str], epochs: tuple[str, ...] = ("e1",)) -> Book:
+def book(*steps: Step, epochs: tuple[str, ...] = ("e1",)) -> Book:
     return Book(epochs, {JOB: steps or LIFE}, {JOB: None})
 
 
@@ -59,8 +59,8 @@ def test_a_step_that_the_store_never_wrote_is_a_flaw() -> None:
 
 
 def test_what_a_failover_forgot_may_have_been_seen_and_comes_again() -> None:
-    old = book(*LIFE[:2], ("retrying", "3", "e1"))
-    new = book(*LIFE[:2], ("succeeded", "5", "e2"), epochs=("e2",))
+    old = book(*LIFE[:2], ("retrying", "3", "e1", 3))
+    new = book(*LIFE[:2], ("succeeded", "5", "e2", 3), epochs=("e2",))
     log = [FIRST, SECOND, moved("e1", 3, 3, "retrying", "3"),
            snapshot("e2", 2, ("queued", "1"), ("running", "2")),
            moved("e2", 3, 3, "succeeded", "5")]  # fmt: skip
@@ -70,7 +70,7 @@ def test_what_a_failover_forgot_may_have_been_seen_and_comes_again() -> None:
 
 
 def test_a_step_of_a_later_epoch_cannot_be_seen_in_an_earlier_one() -> None:
-    grown = book(*LIFE[:2], ("succeeded", "3", "e2"), epochs=("e1", "e2"))
+    grown = book(*LIFE[:2], ("succeeded", "3", "e2", 3), epochs=("e1", "e2"))
 
     found = flaws(JOB, [FIRST, SECOND, LAST], [grown])
 
@@ -97,3 +97,29 @@ def test_a_server_may_send_nothing_twice_on_one_connection() -> None:
     assert check.take(frame) == "the server sent transition e1-5-3 again after e1-5-3"
     assert check.take({"type": "live", "recovered": True}) is None
     assert check.take({"type": "live", "recovered": False}) is not None
+
+
+def told(epoch: str, seq: int, step: int, state: str, at: str) -> list[Any]:
+    return ["t", epoch, seq, JOB, step, state, at]
+
+
+WHOLE = [["b", "e1", 1], told("e1", 2, 2, "running", "2"), told("e1", 3, 3, "succeeded", "3")]
+
+
+def test_a_feed_that_tells_everything_from_where_it_began_is_no_flaw() -> None:
+    assert feed_flaws(WHOLE, [book()]) == []
+    assert feed_flaws([["b", "e1", 3]], [book()]) == []
+
+
+def test_a_feed_with_a_hole_or_without_its_end_is_a_flaw() -> None:
+    assert feed_flaws([WHOLE[0], WHOLE[2]], [book()])
+    assert feed_flaws(WHOLE[:2], [book()]) == ["never saw [3, 'j', 3, 'succeeded', '3'] and 0 more"]
+
+
+def test_a_feed_that_never_learns_of_the_last_epoch_is_a_flaw() -> None:
+    grown = book(*LIFE[:2], ("succeeded", "3", "e2", 3), epochs=("e1", "e2"))
+
+    assert feed_flaws(WHOLE[:2], [grown]) == ["ends in epoch e1, the store in e2"]
+    assert (
+        feed_flaws([*WHOLE[:2], ["b", "e2", 2], told("e2", 3, 3, "succeeded", "3")], [grown]) == []
+    )

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from tests.chaos.stream.feed_sight import FEED, FeedCheck, FeedSight
 from tests.chaos.stream.sight import FINAL, Sight, WireCheck
 from tests.websocket_client import WebSocket, open_websocket
 
@@ -33,7 +34,7 @@ class Line:
 
     def __init__(self, client: "Client", number: int) -> None:
         self.number = number  # a later one is newer
-        self.checks: dict[str, WireCheck] = {}
+        self.checks: dict[str, WireCheck | FeedCheck] = {}
         self.asked: set[str] = set()  # subscribed again, not yet live
         self.live: set[str] = set()
         self.welcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -57,14 +58,16 @@ class Line:
 
 
 class Client:
-    """Follows `jobs` until told that it is over; `sights` is what its user saw."""
+    """Follows `jobs` (or FEED alone) until told that it is over; `sights` is what its user saw."""
 
     def __init__(
         self, name: str, token: str, jobs: Sequence[str], urls: Sequence[str],
         *, seed: str, dedupes: bool = True,
     ) -> None:  # fmt: skip
         self.name = name
-        self.sights = {job: Sight(dedupes=dedupes) for job in jobs}
+        self.sights: dict[str, Sight | FeedSight] = {
+            job: FeedSight() if job == FEED else Sight(dedupes=dedupes) for job in jobs
+        }
         self.tally: Counter[str] = Counter()
         self.breaches: list[str] = []
         self.calm = False  # no more mischief
@@ -135,9 +138,8 @@ class Client:
             self.tally["not reached"] += 1
             return None
         # What the cursors say and what is checked must be of the same moment: no await between.
-        for job, s in self.sights.items():
-            line.checks[job] = WireCheck(s.epoch, s.revision, s.step, cursor_sent=bool(s.epoch))
-        wanted = [{"job": job, **sight.cursor} for job, sight in self.sights.items()]
+        line.checks = {job: _check(sight) for job, sight in self.sights.items()}
+        wanted = [self._wanted(job) for job in self.sights]
         self._say(line, type="hello", version=1, token=self._token, subscriptions=wanted)
         both: set[asyncio.Future[Any]] = {line.welcome, line.socket.ended}
         await asyncio.wait(both, timeout=WELCOME_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -206,7 +208,7 @@ class Client:
         job = self._rng.choice(list(self.sights))
         if job not in line.live:
             return
-        request = self._say(line, type="unsubscribe", subscriptions=[{"job": job}])
+        request = self._say(line, type="unsubscribe", subscriptions=[self._named(job)])
         deadline = time.monotonic() + 3
         while line.is_up and request not in line.answers and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(TICK_SECONDS / 4)
@@ -216,13 +218,17 @@ class Client:
             self._subscribe(line, job)
 
     def _subscribe(self, line: Line, job: str) -> None:
-        s = self.sights[job]
         line.live.discard(job)
-        line.checks[job] = WireCheck(
-            s.epoch, s.revision, s.step, cursor_sent=bool(s.epoch), believes=False
-        )
+        line.checks[job] = _check(self.sights[job])
+        line.checks[job].believes = False
         if line.is_up:
-            self._say(line, type="subscribe", subscriptions=[{"job": job, **s.cursor}])
+            self._say(line, type="subscribe", subscriptions=[self._wanted(job)])
+
+    def _named(self, job: str) -> dict[str, object]:
+        return {"feed": True} if job == FEED else {"job": job}
+
+    def _wanted(self, job: str) -> dict[str, object]:
+        return {**self._named(job), **self.sights[job].cursor}
 
     def _say(self, line: Line, **message: object) -> int:
         self._request += 1
@@ -237,7 +243,7 @@ class Client:
         kind = message["type"]
         if line.retired:
             return
-        if kind in {"snapshot", "transition", "progress", "live"}:
+        if kind in {"snapshot", "transition", "progress", "live", "reset"}:
             self._event(line, message)
         elif kind == "welcome":
             line.timeout = message["timeout_ms"] / 1000
@@ -257,7 +263,7 @@ class Client:
             self.breaches.append(f"unknown message {kind}")
 
     def _event(self, line: Line, frame: dict[str, Any]) -> None:
-        job = frame["job"]
+        job = FEED if FEED in self.sights else frame["job"]
         if job not in self.sights:
             self.breaches.append(f"{job}: nobody asked for it")
             return
@@ -265,22 +271,35 @@ class Client:
         if fault is not None:
             self.breaches.append(f"{job}: {fault}")
         self.tally[f"{frame['type']} frames"] += 1
+        sight = self.sights[job]
+        believed = not self._dedupes or line.number >= self._believed[job]
+        if frame["type"] in {"live", "reset"} and isinstance(sight, FeedSight) and believed:
+            sight.note(frame)
+        if frame["type"] == "reset":
+            return
         if frame["type"] == "live":
             line.live.add(job)
             line.asked.discard(job)
             self._believed[job] = max(self._believed[job], line.number)
-        elif self._dedupes and line.number < self._believed[job]:
+        elif not believed:
             self.tally["not believed"] += 1  # an old connection, beside one that is live
-        elif not self.sights[job].take(frame):
+        elif not sight.take(frame):
             self.tally["asked again"] += 1
             if job not in line.asked:
                 line.asked.add(job)
                 self._subscribe(line, job)
 
     def _refused(self, message: dict[str, Any]) -> None:
-        code, job = message["code"], message.get("job")
+        code = message["code"]
+        job = FEED if message.get("feed") else message.get("job")
         self.tally[f"error {code}"] += 1
         if code in {"store-unavailable", "job-not-found"} and job in self.sights:
             self._again[job] = time.monotonic() + self._rng.uniform(0.2, 1)
         else:
             self.breaches.append(f"was refused: {message}")
+
+
+def _check(sight: Sight | FeedSight) -> WireCheck | FeedCheck:
+    if isinstance(sight, FeedSight):
+        return FeedCheck(sight.epoch, sight.seq, resumed=bool(sight.epoch))
+    return WireCheck(sight.epoch, sight.revision, sight.step, cursor_sent=bool(sight.epoch))

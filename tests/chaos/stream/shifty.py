@@ -18,13 +18,14 @@ from deploy.local.redis import RedisNode, command
 from shared.adapters.store_redis import AsyncRedisStore
 from shared.contracts.answers import Position
 from shared.contracts.operations import Locate
-from tests.chaos.stream.verdict import Book
+from tests.chaos.stream.verdict import Book, Step
 from tests.eventually import eventually
 
 
 class _Frame(msgspec.Struct):
     at: str
     epoch: str
+    seq: int
 
 
 class ShiftyRedis:
@@ -138,10 +139,10 @@ async def _locate(store: AsyncRedisStore, tenant: str, job: str) -> Position:
     return found
 
 
-def _steps(position: Position) -> Sequence[tuple[str, str, str]]:
+def _steps(position: Position) -> Sequence[Step]:
     read = msgspec.json.Decoder(_Frame)
     frames = [(step.state, read.decode(step.frame)) for step in position.steps]
-    return [(str(state), frame.at, frame.epoch) for state, frame in frames]
+    return [(str(state), frame.at, frame.epoch, frame.seq) for state, frame in frames]
 
 
 def _link(node: RedisNode) -> str:

@@ -18,9 +18,10 @@ from typing import Any
 
 from shared.adapters.store_redis import AsyncRedisStore
 from tests.chaos.stream.faults import OF_NOTIFIERS, OF_REDIS, Breaker
+from tests.chaos.stream.feed_sight import FEED
 from tests.chaos.stream.notifiers import Notifier
 from tests.chaos.stream.shifty import ShiftyRedis
-from tests.chaos.stream.verdict import Book, flaws
+from tests.chaos.stream.verdict import Book, feed_flaws, flaws
 from tests.chaos.stream.writer import Writer
 from tests.notifier_process import ROOT, token_for
 
@@ -47,6 +48,7 @@ class Weather:
     jobs: int = 500
     clients: int = 100
     watched: int = 10  # jobs a client
+    feeds: int = 6  # clients beside them that follow a tenant's feed
     notifiers: int = 2
     pace: float = 1.0  # seconds from one deed on a job to the next, about
     gap: float = 1.5  # seconds from one fault to the next of its kind, about
@@ -144,6 +146,10 @@ class Storm:
             some = list(dict.fromkeys([*some, rng.choice(mine)]))
             token = token_for(some, tenant=tenant, ttl=3600)
             clients.append({"name": f"{tenant}-{number}", "token": token, "jobs": some})
+        for number in range(weather.feeds):
+            tenant = TENANTS[number % len(TENANTS)]
+            token = token_for((), tenant=tenant, ttl=3600, feed=True)
+            clients.append({"name": f"{tenant}-feed-{number}", "token": token, "jobs": [FEED]})
         told = {
             "clients": clients,
             "urls": [notifier.url for notifier in self._notifiers],
@@ -190,7 +196,7 @@ class Storm:
         for notifier in self._notifiers:
             for line in notifier.ask("/metrics").splitlines():
                 name, _, value = line.rpartition(" ")
-                if name.startswith("waymark_notifier_") and "_created" not in name:
+                if name.startswith("waymark_notifier_") and "_seconds" not in name:
                     found[name.removeprefix("waymark_notifier_")] += round(float(value))
         return dict(found)
 
@@ -207,7 +213,10 @@ def _judge(
         found += [f"{name}: {breach}" for breach in client["breaches"]]
         for job, log in client["logs"].items():
             shown.update(entry[0] for entry in log)
-            found += [f"{name}: {job}: {flaw}" for flaw in flaws(job, log, books[jobs[job]])]
+            if job == FEED:
+                found += [f"{name}: {flaw}" for flaw in feed_flaws(log, books[name.split("-")[0]])]
+            else:
+                found += [f"{name}: {job}: {flaw}" for flaw in flaws(job, log, books[jobs[job]])]
     epochs = {tenant: sum(len(book.epochs) for book in mine) for tenant, mine in books.items()}
     steps = sum(len(s) for mine in books.values() for s in mine[-1].steps.values())
     counts = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tests.chaos.stream.sight import FINAL, Entry
 
-Step = tuple[str, str, str]
-"""(state, at, the epoch that it was written in); a job's steps stand in order, from step 1."""
+Step = tuple[str, str, str, int]
+"""(state, at, the epoch and the seq that it was written with); in order, from step 1."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,16 @@ class Book:
         later = self.epochs[self.epochs.index(epoch) + 1 :]
         steps = self.steps[job]
         end = next((place for place, step in enumerate(steps) if step[2] in later), len(steps))
-        return [(state, at) for state, at, _ in steps[:end]]
+        return [(state, at) for state, at, *_ in steps[:end]]
+
+    def feed(self, epoch: str) -> list[list[object]]:
+        """Return [seq, job, step, state, at] of all that was written in one epoch, in order."""
+        return sorted(
+            [step[3], job, number, step[0], step[1]]
+            for job, steps in self.steps.items()
+            for number, step in enumerate(steps, 1)
+            if step[2] == epoch
+        )
 
 
 def flaws(job: str, log: Sequence[Entry], books: Sequence[Book]) -> list[str]:
@@ -59,6 +68,39 @@ def flaws(job: str, log: Sequence[Entry], books: Sequence[Book]) -> list[str]:
     return found + _unfinished(job, seen.get(epoch, []), result, books[-1])
 
 
+def feed_flaws(log: Sequence[Entry], books: Sequence[Book]) -> list[str]:
+    """Return what is wrong with what one client was shown of a feed.
+
+    From where it began, or began anew after it was told of a loss, nothing may be missing; in the
+    last epoch of the store nothing at all.
+    """
+    found: list[str] = []
+    parts: list[tuple[str, int, list[list[object]]]] = []
+    for kind, epoch, seq, *what in log:
+        if kind == "b":
+            parts.append((epoch, seq, []))
+        elif not parts or epoch != parts[-1][0]:
+            found.append(f"{epoch}-{seq} was shown before the feed began in that epoch")
+        else:
+            parts[-1][2].append([seq, *what])
+    for number, (epoch, since, seen) in enumerate(parts, 1):
+        book = next((book for book in books if epoch in book.epochs), None)
+        if book is None:
+            found.append(f"the store never had the epoch {epoch}")
+            continue
+        truth = [step for step in book.feed(epoch) if int(str(step[0])) > since]
+        if seen != truth[: len(seen)]:
+            wrong = next(n for n, step in enumerate(seen) if truth[n : n + 1] != [step])
+            found.append(f"{seen[wrong]} was shown in {epoch}, truly {truth[wrong : wrong + 1]}")
+        elif number == len(parts) and len(seen) < len(truth):
+            found.append(f"never saw {truth[len(seen)]} and {len(truth) - len(seen) - 1} more")
+    if not parts:
+        found.append("never was live")
+    elif parts[-1][0] != books[-1].epochs[-1] and books[-1].feed(books[-1].epochs[-1]):
+        found.append(f"ends in epoch {parts[-1][0]}, the store in {books[-1].epochs[-1]}")
+    return found
+
+
 def _snapshot_flaws(entry: Entry, known: Sequence[tuple[str, str]]) -> list[str]:
     _, epoch, revision, history, _ = entry
     what = f"the snapshot {epoch}-{revision}"
@@ -87,7 +129,7 @@ def _untrue(
 
 
 def _unfinished(job: str, seen: Sequence[tuple[str, str]], result: object, book: Book) -> list[str]:
-    truth = [(state, at) for state, at, _ in book.steps[job]]
+    truth = [(state, at) for state, at, *_ in book.steps[job]]
     if list(seen) != truth:
         missing = list(range(len(seen) + 1, len(truth) + 1))
         return [f"ends with step {len(seen)}, never saw {missing} of {len(truth)}"]

@@ -6,6 +6,7 @@ WORKERS and NOTIFIERS in the environment say how many of each.
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -87,9 +88,21 @@ def _install(house: House, *, tools: Sequence[str] = ()) -> None:
 
 def _install_for_tests(house: House) -> None:
     _install(house)
-    # By itself, because not every Debian family has it as a package: the nodes are there then.
-    if not any(map(shutil.which, BROWSERS)) and packages.can_install():
+    if any(map(shutil.which, BROWSERS)) or not packages.can_install():
+        return
+    try:
         packages.install([BROWSERS[0]], log=house.root / "logs" / "install.log")
+    except HouseError:  # Ubuntu has it as a snap only
+        _install_browser_of_playwright()
+
+
+def _install_browser_of_playwright() -> None:
+    command = [sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"]
+    try:
+        subprocess.run(command, check=True, timeout=packages.INSTALL_SECONDS)
+    except (subprocess.SubprocessError, OSError) as fault:
+        message = "no Chromium is to be had here: the tests in tests/browser need one"
+        raise HouseError(message) from fault
 
 
 def _install_for_faults(house: House) -> None:

@@ -7,17 +7,23 @@ import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.adapters.store_redis import AsyncRedisStore
+from tests.browser.balancer import balancing
+from tests.eventually import eventually_async
 from tests.moving_jobs import MovingJob
 from tests.notifier_process import NotifierProcess, token_for
 
 CLIENT = Path(__file__).parents[2] / "clients" / "js"
 REAL = CLIENT / "tests" / "real" / "notifier.test.js"
-CYCLES = 8
+CYCLES = 5
+FOLLOWERS = 3  # connections that notifier.test.js opens
+SUBSCRIPTIONS = 3  # that it has over them
 LONGEST_MODULE = 300
+LONGEST_TEST = 400
 
 
 @pytest.fixture
@@ -53,24 +59,51 @@ async def test_a_killed_notifier_costs_the_client_no_step(
     ways = [(_with_websocket(node), "websocket") for node in nodes] + [([nodes[0]], "sse")]
     async with asyncio.TaskGroup() as group:
         following = [
-            group.create_task(asyncio.to_thread(_follow, node, way, notifier, job.id))
+            group.create_task(asyncio.to_thread(_follow, node, way, notifier.url, job.id))
             for node, way in ways
         ]
-        group.create_task(_live(job, notifier))
+        group.create_task(_live(job, notifier, len(ways)))
 
     for done in (each.result() for each in following):
         assert done.returncode == 0, done.stdout[-8_000:]
-        told = json.loads(re.findall(r"followed (\{.*\})", done.stdout)[0])
+        told = _followed(done.stdout)
         assert [step for step, _ in told["steps"]] == list(range(1, job.steps + 1))
         assert told["progress"] > 0
         assert told["states"].count("live") >= 2  # it was killed in between
 
 
+async def test_a_deploy_of_the_notifier_leaves_nobody_without_a_stream(
+    nodes: list[str], redis_url: str, tmp_path: Path, store: AsyncRedisStore
+) -> None:
+    old, new = (NotifierProcess(redis_url, tmp_path / name) for name in ("old", "new"))
+    job = MovingJob(store)
+    await job.submit()
+    try:
+        await asyncio.gather(*(asyncio.to_thread(each.start) for each in (old, new)))
+        async with balancing(old.port) as balancer, asyncio.TaskGroup() as group:
+            url = f"ws://127.0.0.1:{balancer.port}/v1/stream"
+            node = _with_websocket(nodes[-1])
+            told = group.create_task(asyncio.to_thread(_follow, node, "websocket", url, job.id))
+            await eventually_async(lambda: asyncio.sleep(0, balancer.opened >= FOLLOWERS))
+            balancer.leads_to = new.port
+            going = group.create_task(asyncio.to_thread(old.stop))
+            while not going.done():
+                await _one_attempt(job)
+            await job.start()
+            await job.succeed()
+    finally:
+        old.kill()
+        new.kill()
+
+    assert told.result().returncode == 0, told.result().stdout[-8_000:]
+    followed = _followed(told.result().stdout)
+    assert [step for step, _ in followed["steps"]] == list(range(1, job.steps + 1))
+    assert followed["states"] == ["connecting", "auth", "live", "live", "closed"]
+
+
 def test_its_modules_stay_small_and_say_what_they_are() -> None:
     modules = [*CLIENT.rglob("*.js"), *(CLIENT.parent / "page").rglob("*.js")]
-    too_long = [
-        file.name for file in modules if len(file.read_text().splitlines()) > LONGEST_MODULE
-    ]
+    too_long = [file.name for file in modules if len(file.read_text().splitlines()) > _most(file)]
     silent = [
         file.name
         for file in modules
@@ -102,11 +135,9 @@ def _with_websocket(node: str) -> list[str]:
     return [node] if has_one else [node, "--experimental-websocket"]  # before Node 22
 
 
-def _follow(
-    node: list[str], way: str, notifier: NotifierProcess, job: str
-) -> "subprocess.CompletedProcess[str]":
+def _follow(node: list[str], way: str, url: str, job: str) -> "subprocess.CompletedProcess[str]":
     told = {
-        "WAYMARK_STREAM_URL": notifier.url,
+        "WAYMARK_STREAM_URL": url,
         "WAYMARK_TOKEN": token_for([job]),
         "WAYMARK_FEED_TOKEN": token_for([], feed=True),
         "WAYMARK_JOB": job,
@@ -115,21 +146,42 @@ def _follow(
     return _run([*node, "--test", "--test-reporter=tap", str(REAL)], **told)
 
 
-async def _live(job: MovingJob, notifier: NotifierProcess) -> None:
-    await asyncio.sleep(1.0)  # until Node is there, mostly: it must not matter
+async def _live(job: MovingJob, notifier: NotifierProcess, followers: int) -> None:
+    await eventually_async(lambda: asyncio.to_thread(_are_there, notifier, followers), within=30)
     for cycle in range(CYCLES):
-        await job.start()
-        for _ in range(5):
-            await job.report()
-            await asyncio.sleep(0.02)
         if cycle == CYCLES // 2:
             await asyncio.to_thread(notifier.kill)
-        await job.fail_once()
-        await asyncio.sleep(0.1)
+        await _one_attempt(job)
         if cycle == CYCLES // 2 + 1:
             await asyncio.to_thread(notifier.start)
     await job.start()
     await job.succeed()
+
+
+def _are_there(notifier: NotifierProcess, followers: int) -> bool:
+    """Whether each of them follows the job, and the feed with the job beside it."""
+    counted = re.search(
+        r"^waymark_notifier_subscriptions (\S+)", notifier.answer("/metrics")[1], re.MULTILINE
+    )
+    return counted is not None and float(counted[1]) >= SUBSCRIPTIONS * followers
+
+
+async def _one_attempt(job: MovingJob) -> None:
+    await job.start()
+    for _ in range(5):
+        await job.report()
+        await asyncio.sleep(0.02)
+    await job.fail_once()
+    await asyncio.sleep(0.1)
+
+
+def _most(file: Path) -> int:
+    return LONGEST_TEST if "tests" in file.parts else LONGEST_MODULE
+
+
+def _followed(output: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(re.findall(r"followed (\{.*\})", output)[0])
+    return told
 
 
 def _run(command: list[str], **told: str) -> "subprocess.CompletedProcess[str]":

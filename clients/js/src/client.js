@@ -4,6 +4,7 @@
  */
 
 import { Emitter } from "./emitter.js";
+import { WaymarkError } from "./errors.js";
 import { Feed } from "./feed.js";
 import { Follow } from "./follow.js";
 import { Job } from "./job.js";
@@ -22,6 +23,7 @@ export class Waymark extends Emitter {
   #feed = null;
   #asking = new Set();
   #leaving = [];
+  #isClosed = false;
 
   constructor({ clock, onDiscontinuity, onState, onError, ...its }) {
     super();
@@ -55,6 +57,7 @@ export class Waymark extends Emitter {
 
   /** Follows a job. Close what you get, unless the job's end does that for you. */
   job(id, { untilFinal = true } = {}) {
+    this.#mustBeOpen();
     const follow = this.#follows.get(id) ?? this.#newFollow(id);
     this.#timers.stop(id);
     return new Job(follow, { untilFinal, release: () => this.#release(follow) });
@@ -62,6 +65,7 @@ export class Waymark extends Emitter {
 
   /** Follows all jobs of the tenant, from `cursor` on; the token must allow the feed. */
   feed({ cursor = null } = {}) {
+    this.#mustBeOpen();
     if (this.#feed) return this.#feed;
     this.#feed = new Feed({
       cursor,
@@ -78,6 +82,7 @@ export class Waymark extends Emitter {
 
   /** Closes the connection and everything that is followed over it. */
   close() {
+    this.#isClosed = true;
     for (const follow of [...this.#follows.values()]) {
       for (const job of [...follow.listeners]) job.close();
       follow.stop();
@@ -86,6 +91,10 @@ export class Waymark extends Emitter {
     this.#feed?.close();
     this.#timers.stopAll();
     this.#line.close();
+  }
+
+  #mustBeOpen() {
+    if (this.#isClosed) throw new WaymarkError("closed", "this connection was closed by its owner");
   }
 
   #newFollow(id) {

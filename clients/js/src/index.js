@@ -38,7 +38,7 @@ export function connect({
     url: address,
     clock,
     tokens: new Tokens(token, clock),
-    ways: new Ways({ WebSocket, fetch, clock, storage }),
+    ways: new Ways({ WebSocket, fetch, clock, storage, isBrowser: Boolean(scope.document) }),
     around: surroundingsOf(scope, address),
     staysWhenHidden: whenHidden === "stay",
   });

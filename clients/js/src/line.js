@@ -96,10 +96,7 @@ export class Line extends Emitter {
 
   #connect() {
     this.#timers.stop("retry");
-    if (!this.#isWanted) {
-      this.#status.set("idle", "nothing to follow");
-      return;
-    }
+    if (!this.#isWanted) return void this.#status.set("idle", "nothing to follow");
     this.#status.step("connecting");
     this.#open(this.#its.ways.next(), (transport) => {
       this.#current = transport;
@@ -238,10 +235,7 @@ export class Line extends Emitter {
 
   #goOn(code, reason, wasWelcomed) {
     const pause = this.#pauses.after(code);
-    if (pause === null) {
-      this.#fail(new WaymarkError(String(code), reason));
-      return;
-    }
+    if (pause === null) return void this.#fail(new WaymarkError(String(code), reason));
     if (pause.needsToken) this.#its.tokens.forget();
     this.#retryIn(pause.ms, wasWelcomed ? "resuming" : "offline", reason);
   }
@@ -284,6 +278,8 @@ export class Line extends Emitter {
 
   #fail(error) {
     this.#hangUp();
+    this.#pauses.welcomed(); // whoever tries again later begins anew
+    this.#its.tokens.forget();
     this.#status.set("closed", error.message);
     this.emit("fatal", error);
   }

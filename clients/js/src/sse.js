@@ -30,15 +30,22 @@ export class EventsTransport {
   #clock;
   #on;
   #token;
-  #streams = new Map();
+  #streams = new Map(); // by key, those that wait for a place too
+  #open = new Set();
+  #waiting = [];
+  #atMost;
   #ended = false;
 
-  /** As `SocketTransport`; `url` is the stream's, its other routes lie beside it. */
-  constructor({ url, fetch, clock, hello, on }) {
+  /**
+   * As `SocketTransport`; `url` is the stream's, its other routes lie beside it. `atMost`: how many
+   * streams at a time; the others wait until one of them has ended.
+   */
+  constructor({ url, fetch, clock, hello, on, atMost = Infinity }) {
     this.#origin = url.replace(/^ws/, "http").replace(/\/v1\/stream$/, "");
     this.#fetch = fetch;
     this.#clock = clock;
     this.#on = on;
+    this.#atMost = atMost;
     const { token, subscriptions } = hello();
     this.#token = token;
     this.subscribe(subscriptions);
@@ -46,14 +53,12 @@ export class EventsTransport {
 
   subscribe(subscriptions) {
     for (const subscription of subscriptions) {
-      const key = keyOf(subscription);
-      this.#streams.get(key)?.abort();
+      this.#drop(keyOf(subscription));
       const stream = new AbortController();
-      this.#streams.set(key, stream);
-      this.#follow(subscription, stream).catch((fault) => {
-        if (!stream.signal.aborted) this.#end(NETWORK_GONE, String(fault?.message ?? fault));
-      });
+      this.#streams.set(keyOf(subscription), stream);
+      this.#waiting.push({ subscription, stream });
     }
+    this.#openSome();
   }
 
   unsubscribe(subscriptions) {
@@ -71,8 +76,22 @@ export class EventsTransport {
   }
 
   #drop(key) {
-    this.#streams.get(key)?.abort();
+    const stream = this.#streams.get(key);
+    if (!stream) return;
+    stream.abort();
     this.#streams.delete(key);
+    this.#waiting = this.#waiting.filter((other) => other.stream !== stream);
+    if (this.#open.delete(stream) && !this.#ended) queueMicrotask(() => this.#openSome());
+  }
+
+  #openSome() {
+    while (this.#waiting.length > 0 && this.#open.size < this.#atMost) {
+      const { subscription, stream } = this.#waiting.shift();
+      this.#open.add(stream);
+      this.#follow(subscription, stream).catch((fault) => {
+        if (!stream.signal.aborted) this.#end(NETWORK_GONE, String(fault?.message ?? fault));
+      });
+    }
   }
 
   async #follow(subscription, stream) {

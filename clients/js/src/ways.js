@@ -8,6 +8,7 @@ import { EventsTransport } from "./sse.js";
 
 const FAILURES = 3; // in a row, before another way is tried
 const REMEMBERED_MS = 3_600_000;
+const STREAMS = 5; // of a browser at a time: over HTTP/1.1 it has six connections to a host
 const KEY = "waymark.without-websocket-until";
 
 export class Ways {
@@ -15,14 +16,16 @@ export class Ways {
   #fetch;
   #clock;
   #storage;
+  #atMost;
   #neverOpened = 0;
   #everOpened = false;
 
-  constructor({ WebSocket, fetch, clock, storage }) {
+  constructor({ WebSocket, fetch, clock, storage, isBrowser }) {
     this.#WebSocket = WebSocket;
     this.#fetch = fetch;
     this.#clock = clock;
     this.#storage = storage;
+    this.#atMost = isBrowser ? STREAMS : Infinity;
   }
 
   /** The way for the next try: every other one is a WebSocket, while none of them opens. */
@@ -36,7 +39,7 @@ export class Ways {
   open(kind, { url, hello, on }) {
     const [clock, WebSocket, fetch] = [this.#clock, this.#WebSocket, this.#fetch];
     return kind === "sse"
-      ? new EventsTransport({ url, fetch, clock, hello, on })
+      ? new EventsTransport({ url, fetch, clock, hello, on, atMost: this.#atMost })
       : new SocketTransport({ url, WebSocket, clock, hello, on });
   }
 

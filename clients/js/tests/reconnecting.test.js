@@ -293,4 +293,17 @@ test("closing it closes everything", async () => {
   assert.equal(server.connections, 0);
   assert.equal(job.closed, true);
   assert.equal(waymark.state, "closed");
+  assert.throws(() => waymark.job(JOB), { code: "closed" });
+});
+
+test("whoever signs in again after a refusal begins anew, with a new token", async () => {
+  let minted = 0;
+  const { clock, server, waymark } = await following({ token: () => `token ${(minted += 1)}` });
+  server.drop(4003, "forbidden");
+  await clock.pass(5_000);
+  const again = waymark.job(JOB);
+  await clock.pass(2_000);
+
+  assert.equal(again.view.state, "running");
+  assert.equal(server.hellos[1].token, "token 2");
 });

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { EventStreamReader } from "../src/event-stream.js";
 import { connect } from "../src/index.js";
 import { anEventServer } from "./an-event-server.js";
-import { aPage, aStorage, JOB, witness } from "./a-page.js";
+import { aPage, aStorage, FakeScope, JOB, witness } from "./a-page.js";
 
 test("where no WebSocket ever opens, the third failure leads to event streams", async () => {
   const { clock, server, waymark, opens } = aProxiedPage();
@@ -105,6 +105,20 @@ test("an event stream that ends with its job costs the others nothing", async ()
   assert.deepEqual(seen.steps, ["1 queued", "2 running", "3 succeeded"]);
   assert.equal(other.view.state, "running");
   assert.equal(events.requests.length, 2);
+});
+
+test("a browser opens five event streams at a time; the sixth follows when one has ended", async () => {
+  const { clock, server, waymark, events } = aPageWithoutWebSocket({ scope: new FakeScope() });
+  const jobs = Array.from({ length: 7 }, (_, number) => `job-${number}`);
+  for (const id of jobs) server.job(id).queued();
+  const followed = jobs.map((id) => waymark.job(id));
+  await clock.pass(30_000);
+  const [opened, { state }] = [events.requests.length, waymark];
+  for (const id of jobs.slice(0, 2)) server.job(id).succeeded();
+  await turns(clock);
+
+  assert.deepEqual([opened, state], [5, "live"]);
+  assert.deepEqual(followed.map(({ view }) => view.state).slice(5), ["queued", "queued"]);
 });
 
 test("a job that has nothing more to tell is live, without a stream", async () => {

@@ -14,6 +14,8 @@ const feedToken = process.env.WAYMARK_FEED_TOKEN;
 const way = process.env.WAYMARK_WAY === "sse" ? { WebSocket: null } : {};
 const WITHIN = { timeout: 60_000 };
 
+setTimeout(() => process.exit(1), 70_000).unref(); // an open socket would keep it for ever
+
 describe("a notifier", { concurrency: true }, () => {
   test("a job of a real notifier is told completely, once and in order", WITHIN, async () => {
     const states = [];
@@ -37,14 +39,15 @@ describe("a notifier", { concurrency: true }, () => {
     const steps = [];
     waymark.job(id);
     for await (const event of waymark.feed()) {
-      if (event.type !== "transition") continue;
+      assert.notEqual(event.type, "reset");
+    if (event.type !== "transition") continue;
       assert.equal(event.job, id);
       steps.push(event.step);
       if (isFinal(event.state)) break;
     }
     waymark.close();
 
-    assert.ok(steps.length > 10, String(steps));
+    assert.ok(steps.length >= 3, String(steps));
     assert.deepEqual(steps, steps.map((_, place) => steps[0] + place));
   });
 

@@ -114,17 +114,29 @@ async def test_each_end_has_its_code_and_is_counted(
     codes = await asyncio.gather(*(end(deed) for deed, _ in ENDS))
 
     assert codes == [code for _, code in ENDS]
+    assert token_for([JOB]).partition(".")[0] not in notifier.log
     for code in set(codes):
         count = float(codes.count(code))
         await counted(notifier, f'waymark_notifier_closes_total{{code="{code}"}} {count}')
 
 
-async def test_who_is_old_is_sent_away(redis_url: str, start_notifier: StartNotifier) -> None:
-    notifier = start_notifier(redis_url, WAYMARK_MAX_AGE_SECONDS="1")
-    async with open_stream(notifier.url) as stream:
-        await greet(stream, token_for([JOB]))
+async def test_who_is_silent_or_old_is_sent_away(
+    redis_url: str, start_notifier: StartNotifier
+) -> None:
+    notifier = start_notifier(
+        redis_url,
+        WAYMARK_MAX_AGE_SECONDS="2", WAYMARK_PING_SECONDS="0.2", WAYMARK_HEARD_SECONDS="0.5",
+    )  # fmt: skip
+    async with open_stream(notifier.url) as silent, open_stream(notifier.url) as old:
+        await greet(silent, token_for([JOB]))
+        await greet(old, token_for([JOB]))
+        with suppress(ConnectionClosed):
+            while True:
+                assert (await hear(old))["type"] == "ping"
+                await say(old, type="pong")
 
-        assert await closed_with(stream) == Close.MAX_AGE
+        assert old.close_code == Close.MAX_AGE
+        assert await closed_with(silent) == Close.NO_PONG
 
 
 # --- how many there may be

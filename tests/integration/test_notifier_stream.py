@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
 
 from shared.adapters.store_redis import AsyncRedisStore
 from tests.eventually import eventually_async
@@ -29,20 +28,6 @@ async def store(redis_url: str) -> AsyncIterator[AsyncRedisStore]:
     it = AsyncRedisStore(redis_url)
     yield it
     await it.close()
-
-
-async def hear_out(stream: ClientConnection, *, ponging: bool = False) -> None:
-    while True:
-        await stream.recv()
-        if ponging:
-            await say(stream, type="pong")
-
-
-async def close_code(stream: ClientConnection, *, ponging: bool = False) -> int:
-    with pytest.raises(ConnectionClosed):
-        await asyncio.wait_for(hear_out(stream, ponging=ponging), 10)
-    assert stream.close_code is not None
-    return stream.close_code
 
 
 async def becomes(notifier: NotifierProcess, status: int) -> str:
@@ -144,54 +129,6 @@ async def test_watchers_are_kept_through_an_outage_of_redis_and_miss_nothing(
     await store.close()
 
 
-async def test_the_clocks_of_a_connection_close_it(
-    redis_url: str, start_notifier: StartNotifier
-) -> None:
-    notifier = start_notifier(redis_url, WAYMARK_PING_SECONDS="0.5", WAYMARK_HEARD_SECONDS="2")
-
-    async def says_nothing() -> int:
-        async with open_stream(notifier.url) as stream:
-            return await close_code(stream)
-
-    async def never_answers_a_ping() -> int:
-        async with open_stream(notifier.url) as stream:
-            await greet(stream, token_for(["x"]))
-            return await close_code(stream)
-
-    async def has_a_short_token() -> int:
-        async with open_stream(notifier.url) as stream:
-            await greet(stream, token_for(["x"], ttl=3))
-            return await close_code(stream, ponging=True)
-
-    codes = await asyncio.gather(says_nothing(), never_answers_a_ping(), has_a_short_token())
-
-    assert list(codes) == [4105, 4104, 4101]
-
-
-async def test_bad_tokens_versions_and_messages_are_told_apart(
-    redis_url: str, start_notifier: StartNotifier
-) -> None:
-    notifier = start_notifier(redis_url)
-    job = str(uuid4())
-    firsts: dict[int, object] = {
-        4000: {"type": "hello", "version": 9, "token": token_for([job])},
-        4001: {"type": "subscribe", "id": 1, "subscriptions": []},
-        4002: {"type": "hello", "version": 1, "token": token_for([job])[:-4] + "AAAA"},
-        4003: {"type": "hello", "version": 1, "token": token_for([])},
-        4101: {"type": "hello", "version": 1, "token": token_for([job], ttl=-1)},
-    }
-    for code, first in firsts.items():
-        async with open_stream(notifier.url) as stream:
-            await stream.send(json.dumps(first))
-            assert await close_code(stream) == code
-    async with open_stream(notifier.url) as stream:
-        await greet(stream, token_for([job]))
-        for _ in range(10):
-            await stream.send("nonsense")
-        assert await close_code(stream) == 4005
-    assert token_for([job]) not in notifier.log
-
-
 async def test_tenants_are_walls(
     redis_url: str, store: AsyncRedisStore, start_notifier: StartNotifier
 ) -> None:
@@ -208,18 +145,6 @@ async def test_tenants_are_walls(
 
     assert foreign["code"] == "job-not-found"
     assert json.dumps(foreign).replace(theirs.id, "") == json.dumps(unknown).replace(nobodys, "")
-
-
-async def test_a_stop_sends_watchers_away_to_resume_at_once(
-    redis_url: str, start_notifier: StartNotifier
-) -> None:
-    notifier = start_notifier(redis_url)
-    async with open_stream(notifier.url) as stream:
-        await greet(stream, token_for(["x"]))
-        stopping = asyncio.create_task(asyncio.to_thread(notifier.stop))
-
-        assert await close_code(stream) == 4200
-        assert await stopping == 0
 
 
 async def test_a_watcher_that_does_not_read_is_cut_off_and_harms_nobody(

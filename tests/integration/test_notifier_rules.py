@@ -125,7 +125,7 @@ async def test_who_is_silent_or_old_is_sent_away(
 ) -> None:
     notifier = start_notifier(
         redis_url,
-        WAYMARK_MAX_AGE_SECONDS="2", WAYMARK_PING_SECONDS="0.2", WAYMARK_HEARD_SECONDS="0.5",
+        WAYMARK_MAX_AGE_SECONDS="4", WAYMARK_PING_SECONDS="0.5", WAYMARK_HEARD_SECONDS="2.5",
     )  # fmt: skip
     async with open_stream(notifier.url) as silent, open_stream(notifier.url) as old:
         await greet(silent, token_for([JOB]))

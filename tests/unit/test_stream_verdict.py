@@ -1,9 +1,14 @@
 """The judge of a storm over the stream: what it must find, and what it must let pass."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.chaos.stream.controls import CONTROLS
 from tests.chaos.stream.sight import Sight, WireCheck
 from tests.chaos.stream.verdict import Book, Step, feed_flaws, flaws
+from tests.faults.sabotage import copy_of_the_code
 
 JOB = "j"
 LIFE = (("queued", "1", "e1", 1), ("running", "2", "e1", 2), ("succeeded", "3", "e1", 3))
@@ -123,3 +128,10 @@ def test_a_feed_that_never_learns_of_the_last_epoch_is_a_flaw() -> None:
     assert (
         feed_flaws([*WHOLE[:2], ["b", "e2", 2], told("e2", 3, 3, "succeeded", "3")], [grown]) == []
     )
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_the_rule_that_a_control_switches_off_is_where_it_looks_for_it(
+    tmp_path: Path, name: str
+) -> None:
+    copy_of_the_code(tmp_path / "code", *CONTROLS[name].patches)

@@ -27,18 +27,24 @@ LATE = Patch(
 )
 SERVER_REPEATS = Patch(
     _MERGE,
-    "        return Verdict.DROP\n",
-    "        return Verdict.APPLY\n",
+    "        return _DROP\n    expected",
+    "        return _APPLY\n    expected",
 )
 NO_BUFFER = Patch(
     _MERGE,
-    "            self._hold(event)\n            return _NOTHING\n",
-    "            return _NOTHING\n",
+    "            self._hold(event)\n            return _DROP\n",
+    "            return _DROP\n",
 )
 NO_RESYNC = Patch(
     _SWITCHBOARD,
     "        self.gaps += 1\n        told = 0\n",
     "        self.gaps += 1\n        return\n        told = 0\n",
+)
+# The next event of a tenant tells that others are missing: that would do, but for the last ones.
+NO_HOLES = Patch(
+    _SWITCHBOARD,
+    "        self.holes += 1\n",
+    "        self.holes += 1\n        return\n",
 )
 
 
@@ -56,7 +62,7 @@ CONTROLS: dict[str, Control] = {
     "late places, no buffer": Control(patches=(LATE, NO_BUFFER)),
     "a server that repeats": Control(patches=(SERVER_REPEATS,)),
     "a client that repeats": Control(weather=replace(GENTLE, dedupes=False)),
-    "no resync": Control(patches=(NO_RESYNC,)),
+    "no resync": Control(patches=(NO_RESYNC, NO_HOLES)),
 }
 
 

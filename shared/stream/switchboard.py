@@ -59,6 +59,7 @@ class Switchboard:
         self._flush: asyncio.TimerHandle | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._disturbing: asyncio.Task[None] | None = None
+        self._lost_more = False
         feed.on_message(self._on_message)
         feed.on_gap(self._on_gap)
 
@@ -200,9 +201,16 @@ class Switchboard:
                     await pause(0)
 
     def _lost(self) -> None:
-        # Called where nothing can be awaited; one at a time, and the next begins where none runs.
+        # Called where nothing can be awaited. One at a time; and whoever had looked again before
+        # this, and has now lost something once more, is told once more.
+        self._lost_more = True
         if self._disturbing is None or self._disturbing.done():
-            self._disturbing = asyncio.create_task(self._on_gap(), name="disturbing")
+            self._disturbing = asyncio.create_task(self._disturb_while_lost(), name="disturbing")
+
+    async def _disturb_while_lost(self) -> None:
+        while self._lost_more:
+            self._lost_more = False
+            await self._on_gap()
 
     def _new_epoch(self, entry: Tenant, epoch: str) -> None:
         known, entry.epoch = entry.epoch, epoch

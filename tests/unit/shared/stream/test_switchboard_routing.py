@@ -265,3 +265,35 @@ async def test_an_iterator_nobody_reads_starts_over_instead_of_growing(house: Ho
 
     assert live["type"] == "live"
     assert again["type"] == "snapshot"
+
+
+class Bystander:
+    """A watcher that only makes the crowd larger."""
+
+    def happened(self, job: str, event: object) -> None: ...
+
+    def placed(self, job: str, place: object) -> None: ...
+
+    def disturbed(self, job: str) -> None: ...
+
+
+async def test_what_is_lost_again_while_everybody_is_told_of_a_loss_is_not_overlooked(
+    house: House,
+) -> None:
+    job = house.submit()
+    follower = Follower(house.board, job).watch()
+    await comes_true(lambda: follower.client.live)
+    for _ in range(40):  # one turn of the loop for each
+        other = house.submit()
+        for _ in range(500):
+            house.board.watch("acme", other, Bystander(), after_step=0)
+    await comes_true(lambda: len(house.store.after_steps) == 41)
+
+    house.board._lost()
+    while house.store.after_steps[41:] != [1]:  # noqa: ASYNC110 - until it has looked again
+        await asyncio.sleep(0)
+    house.fake.do(ops.Cancel(tenant="acme", job=job, reason=None))
+    house.fake.published.clear()
+    house.board._lost()
+
+    await comes_true(lambda: states(follower) == ["queued", "cancelled"])

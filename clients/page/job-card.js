@@ -50,7 +50,7 @@ export class JobCard {
     );
     place.hidden = false;
     this.#name.append(el("code", {}, id), this.#took);
-    this.#timer = setInterval(() => this.#steps.tick(Date.now(), this.#view?.final), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#follow();
   }
 
@@ -127,7 +127,12 @@ export class JobCard {
     this.#drawError(view);
     this.#drawDoings(view);
     if (this.#record) this.#drawRecord(this.#record);
-    this.#steps.tick(Date.now(), view.final);
+    this.#tick();
+  }
+
+  /** Only while it is known to last: without a connection nobody knows. */
+  #tick() {
+    if (!this.#isStale) this.#steps.tick(Date.now(), this.#view?.final);
   }
 
   get #isCancelling() {

@@ -53,7 +53,7 @@ class House {
     this.#api = api;
     this.#waymark = this.#connect(access);
     this.#recent = new Recent({ api, follow: (id) => this.follow(id) });
-    this.#newJob = new NewJob({ api, submitted: ({ id }) => this.#submitted(id) });
+    this.#newJob = new NewJob({ api, submitted: (job) => this.#submitted(job) });
     this.#newJob.show(types);
     this.#recent.load();
     this.#watchAll();
@@ -111,9 +111,9 @@ class House {
     feed.on("live", () => this.#recent.load());
   }
 
-  #submitted(id) {
-    this.follow(id);
-    this.#recent.load();
+  #submitted(job) {
+    this.#recent.add(job);
+    this.follow(job.id);
   }
 
   #open = () => {

@@ -39,6 +39,15 @@ export class Recent {
     if (this.#isOld) this.#loadSoon();
   }
 
+  /** One that was submitted here: it is known before anybody tells of it. */
+  add({ id, type, state, created_at }) {
+    if (!this.#jobs.some((job) => job.id === id)) {
+      this.#jobs.unshift({ id, type, state, created_at });
+      this.#isOld = true;
+    }
+    this.#draw();
+  }
+
   leave() {
     clearInterval(this.#timer);
     byId("recent").replaceChildren();

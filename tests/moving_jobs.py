@@ -1,5 +1,6 @@
 """Jobs moved by hand through the store, as gateway and worker would."""
 
+import asyncio
 from uuid import uuid4
 
 from shared.contracts import operations as ops
@@ -62,6 +63,15 @@ class MovingJob:
         assert settled.publish is not None, settled
         self._message = settled.publish
         self.steps += 1
+
+    async def live_through_one(self) -> None:
+        """One attempt that fails, with some progress, in about a quarter of a second."""
+        await self.start()
+        for _ in range(5):
+            await self.report()
+            await asyncio.sleep(0.02)
+        await self.fail_once()
+        await asyncio.sleep(0.1)
 
     async def succeed(self, result: str = '{"done":true}') -> None:
         settled = await self._store.do(

@@ -13,10 +13,8 @@ class Balancer:
     def __init__(self, leads_to: int) -> None:
         self.leads_to = leads_to
         self.port = 0
-        self.opened = 0
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.opened += 1
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self.leads_to)
         async with asyncio.TaskGroup() as pipes:
             pipes.create_task(_pipe(reader, to_writer))

@@ -198,7 +198,9 @@ def test_where_no_websocket_opens_the_page_lives_by_event_streams(page: Page, ho
     page.add_init_script("""window.WebSocket = class {
         constructor() { setTimeout(() => this.onclose({ code: 1006, reason: "" }), 5); }
         close() {}
-    }""")
+    };
+    // What the page before it has found out, after three that failed.
+    sessionStorage.setItem("waymark.without-websocket-until", Date.now() + 60_000);""")
     page.goto(f"{house.url}/#key={house.keys.tenant}")
     expect(page.locator("#line")).to_have_text("Live")
     submit(page, steps=5, seconds_per_step=0.1, fail_times=1)

@@ -40,7 +40,7 @@ describe("a notifier", { concurrency: true }, () => {
     waymark.job(id);
     for await (const event of waymark.feed()) {
       assert.notEqual(event.type, "reset");
-    if (event.type !== "transition") continue;
+      if (event.type !== "transition") continue;
       assert.equal(event.job, id);
       steps.push(event.step);
       if (isFinal(event.state)) break;

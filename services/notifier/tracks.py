@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar, Final
 
 from services.notifier.effects import FEED, CatchUp, Effect, Locate, Send, Unwatch, Watch, WatchFeed
-from services.notifier.feed_track import FeedTrack
+from services.notifier.feed_track import MOST_HELD, FeedTrack
 from shared.contracts.listing import FeedPlace
 from shared.stream.feed_place import Chapter, JobEvent
 from shared.stream.merge import Cursor, Event, Track, Verdict
@@ -20,7 +20,7 @@ _NOTHING: Final[tuple[Effect, ...]] = ()
 class Tracks:
     """Of one client; jobs are named by their ids, the feed by FEED."""
 
-    __slots__ = ("_again", "_feed", "_jobs", "_must_read", "_told_before")
+    __slots__ = ("_again", "_feed", "_jobs", "_must_read", "_told")
 
     of_feed: ClassVar[type[FeedTrack]] = FeedTrack
     of_job: ClassVar[type[Track]] = Track
@@ -30,7 +30,7 @@ class Tracks:
         self._jobs: dict[str, Track] = {}
         self._feed: FeedTrack | None = None
         self._must_read = False  # the feed has found out that it needs a reading
-        self._told_before = False  # some of what the feed brings next was told without it
+        self._told: set[bytes] = set()  # frames of jobs, since the feed was asked for
         self._again: set[str] = set()  # jobs whose place is of another epoch than the feed
 
     @property
@@ -62,7 +62,7 @@ class Tracks:
     def add_feed(self, cursor: FeedPlace | None) -> Sequence[Effect]:
         """Follow the feed, from a cursor on."""
         before, feed = self._feed, self.of_feed(cursor)
-        self._feed, self._told_before, self._must_read = feed, True, False
+        self._feed, self._told, self._must_read = feed, set(), False
         effects: list[Effect] = [WatchFeed(cursor)]
         if before is not None:  # which may have held what the jobs need
             effects.extend(self._place_again(feed, self._jobs))
@@ -93,7 +93,11 @@ class Tracks:
     def _hears_by(self, feed: FeedTrack, job: str, event: Event, track: Track | None) -> Verdict:
         if not feed.begun:
             feed.happened(job, event)
-        elif not (event.transition and event.seq <= feed.seq and event.epoch == feed.epoch):
+            verdict = Verdict.DROP if track is None else track.hears(event)
+            if verdict is Verdict.APPLY:
+                self._note_told((event.frame,))
+            return verdict
+        if not (event.transition and event.seq <= feed.seq and event.epoch == feed.epoch):
             was_reading = feed.reading
             if feed.happened(job, event):
                 if track is not None:
@@ -118,8 +122,10 @@ class Tracks:
             feed.resync()
             return (CatchUp(feed.cursor),)
         else:
-            upto = None if feed is None else feed.seq
-            effects.extend(Send(frame) for frame in track.placed(place, upto=upto))
+            frames = track.placed(place, upto=None if feed is None else feed.seq)
+            effects.extend(Send(frame) for frame in frames)
+            if feed is None and self._feed is not None:
+                self._note_told(frames)
         if track.syncing:
             effects.append(Locate(job, track.after_step))
             return effects
@@ -131,7 +137,6 @@ class Tracks:
         if feed is None or self.is_live(FEED):
             return _NOTHING
         if not feed.begun:
-            self._told_before = True
             self._wait_for_jobs(feed)
         effects: list[Effect] = []
         if feed.begun and chapter.loss is not None:
@@ -192,24 +197,20 @@ class Tracks:
             effects.append(CatchUp(feed.cursor))
         return effects
 
+    def _note_told(self, frames: Iterable[bytes]) -> None:
+        if len(self._told) > MOST_HELD:  # the feed will have held no more either
+            self._told = set()
+        self._told.update(frames)
+
     def _hand_on(self, feed: FeedTrack, events: Sequence[JobEvent]) -> list[Effect]:
         effects: list[Effect] = []
         for job, event in events:
+            if event.frame in self._told:
+                continue
             track = self._jobs.get(job)
             if track is not None:
-                if self._told_before and _has(track, event):
-                    continue
                 track.told(event)
             effects.append(Send(event.frame))
-        self._told_before = self._told_before and feed.holding
+        if not feed.holding:
+            self._told = set()
         return effects
-
-
-def _has(track: Track, event: Event) -> bool:
-    cursor = track.cursor
-    return (
-        not track.syncing
-        and cursor is not None
-        and cursor.epoch == event.epoch
-        and event.revision <= cursor.revision
-    )

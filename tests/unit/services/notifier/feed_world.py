@@ -57,6 +57,11 @@ class Client:
         self._seen = {name: other for name, other in self._seen.items() if other != job}
         return cursor
 
+    def follows_feed(self) -> None:
+        """Begin with a cursor, maybe an old one: then what it has seen since comes again."""
+        self.has_feed = True
+        self._seen.clear()
+
     def leaves(self, job: str) -> None:
         if (cursor := self.jobs.pop(job)) is not None:
             self.left[job] = cursor
@@ -298,7 +303,7 @@ class FeedWorld:
     def follow_feed(self, *, afresh: bool) -> None:
         if afresh:
             self.client.feed = None
-        self.client.has_feed = True
+        self.client.follows_feed()
         self._do(self._tracks.add_feed(self.client.feed))
 
     def connect_again(self, *, feed_first: bool) -> None:

@@ -1,13 +1,14 @@
 """Who watches which job, and which reading of it each of them waits for. Pure."""
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.stream.feed_place import Chapter
 from shared.stream.merge import Event
 from shared.stream.place import Place
 
 Key = tuple[str, str]  # tenant, job
+UNKNOWN: Final = -1
 
 
 class Watcher(Protocol):
@@ -70,7 +71,7 @@ class Tenant:
     def __init__(self) -> None:
         """Nobody is there yet."""
         self.epoch = ""
-        self.seq = 0  # of the last event that was heard; 0: none since the last gap
+        self.seq = UNKNOWN  # of the last event that was heard, or read of, since the last gap
         self.feed: dict[FeedWatcher, None] = {}
         self.idle_since: float | None = None
         self.jobs: dict[str, Watchers] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -35,12 +36,19 @@ class _Reading:
 class FeedReadings:
     """Start it once; `want` and `forget` return at once."""
 
-    def __init__(self, store: AsyncJobStore, feed: EventFeed, wrap: Wrap) -> None:
-        """Nothing is wanted yet."""
+    def __init__(
+        self,
+        store: AsyncJobStore,
+        feed: EventFeed,
+        wrap: Wrap,
+        stands: Callable[[str, FeedPlace], None],
+    ) -> None:
+        """Nothing is wanted yet; `stands` hears where a tenant's feed stands, as it was read."""
         self.done = 0
         self._store = store
         self._feed = feed
         self._wrap = wrap
+        self._stands = stands
         # Whoever stands at one place is answered by one reading.
         self._wanted: dict[_Asked, _Reading] = {}
         self._queue: deque[_Asked] = deque()
@@ -112,6 +120,7 @@ class FeedReadings:
                 watcher.caught_up(chapter)
             except Exception:  # one watcher is not all
                 log.exception("watcher_failed", tenant=tenant)
+        self._stands(tenant, page.here)
 
     def _waiting(self, reading: _Reading) -> list[FeedWatcher]:
         waiting = dict.fromkeys(reading.watchers)

@@ -14,7 +14,16 @@ from shared.contracts.answers import Position
 from shared.contracts.listing import FeedPlace
 from shared.ports import AsyncJobStore, EventFeed, FeedMessage
 from shared.runtime.pacing import pause
-from shared.stream.audience import FeedWatcher, Key, Listener, Reading, Tenant, Watcher, Watchers
+from shared.stream.audience import (
+    UNKNOWN,
+    FeedWatcher,
+    Key,
+    Listener,
+    Reading,
+    Tenant,
+    Watcher,
+    Watchers,
+)
 from shared.stream.feed_readings import FeedReadings
 from shared.stream.merge import Event
 from shared.stream.place import Place, Wrap
@@ -55,7 +64,7 @@ class Switchboard:
         self._linger = linger_seconds
         self._tenants: dict[str, Tenant] = {}
         self._readings = Readings(store, feed, self)
-        self._feed_readings = FeedReadings(store, feed, wrap)
+        self._feed_readings = FeedReadings(store, feed, wrap, self._stands)
         self._flush: asyncio.TimerHandle | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._disturbing: asyncio.Task[None] | None = None
@@ -159,7 +168,7 @@ class Switchboard:
             return
         if message.epoch != entry.epoch:
             self._new_epoch(entry, message.epoch)
-        if message.seq > entry.seq + 1 and entry.seq:
+        if message.seq > entry.seq + 1 and entry.seq != UNKNOWN:
             self._hole(message.tenant, entry, message.seq)
         entry.seq = message.seq
         if not entry.feed and message.job not in entry.jobs:
@@ -192,7 +201,7 @@ class Switchboard:
         self.gaps += 1
         told = 0
         for entry in tuple(self._tenants.values()):
-            entry.seq = 0
+            entry.seq = UNKNOWN
             told += _disturb_feed(entry)
             for job in tuple(entry.jobs):
                 told += _disturb(job, entry.jobs.get(job, {}))
@@ -218,6 +227,16 @@ class Switchboard:
             log.warning("epoch_changed", was=known, epoch=epoch, jobs=len(entry.jobs))
             self._disturb_all(entry)
 
+    def _stands(self, tenant: str, here: FeedPlace) -> None:
+        """It was read where a tenant's events stand, after its channel was subscribed."""
+        entry = self._tenants.get(tenant)
+        if entry is None:
+            return
+        if here.epoch and here.epoch != entry.epoch:
+            self._new_epoch(entry, here.epoch)
+        if entry.seq == UNKNOWN:
+            entry.seq = here.seq
+
     def _hole(self, tenant: str, entry: Tenant, seq: int) -> None:
         # Every event has the next `seq`: pub/sub has lost some without a word.
         self.holes += 1
@@ -225,7 +244,7 @@ class Switchboard:
         self._disturb_all(entry)
 
     def _disturb_all(self, entry: Tenant) -> None:
-        entry.seq = 0
+        entry.seq = UNKNOWN
         _disturb_feed(entry)
         for job, watchers in tuple(entry.jobs.items()):
             _disturb(job, watchers)
@@ -247,8 +266,8 @@ class Switchboard:
             if number % _MOST_AT_ONCE == 0:
                 await pause(0)
         entry = self._tenants.get(tenant)
-        if place is not None and entry is not None and place.epoch != entry.epoch:
-            self._new_epoch(entry, place.epoch)
+        if position is not None and entry is not None:
+            self._stands(tenant, FeedPlace(position.epoch, position.seq))
 
     def _audience(self, key: Key) -> Collection[Listener]:
         entry = self._tenants.get(key[0])

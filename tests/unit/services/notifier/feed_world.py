@@ -22,6 +22,7 @@ from shared.contracts import operations as ops
 from shared.contracts.feed import ReadFeed
 from shared.contracts.listing import FeedPlace
 from shared.ports import FeedMessage
+from shared.stream.audience import UNKNOWN
 from shared.stream.feed_place import Chapter
 from shared.stream.merge import Cursor, Event, Verdict
 from shared.stream.place import Place
@@ -137,7 +138,7 @@ class FeedWorld:
         self._asks: dict[str, _Ask] = {}
         self._watched: dict[str, None] = {}
         self._kept: dict[str, Event] = {}  # by the thinner
-        self._epoch, self._seq = "", 0
+        self._epoch, self._seq = "", UNKNOWN
         self._numbers = 0
 
     # --- the store
@@ -190,7 +191,7 @@ class FeedWorld:
         message = self.channel.popleft()
         if message.epoch != self._epoch:
             self._new_epoch(message.epoch)
-        if self._seq and message.seq > self._seq + 1:
+        if self._seq != UNKNOWN and message.seq > self._seq + 1:
             self.disturb()
         self._seq = message.seq
         if message.job not in self._watched and FEED not in self._watched:
@@ -222,7 +223,7 @@ class FeedWorld:
         self.disturb()
 
     def disturb(self) -> None:
-        self._seq = 0
+        self._seq = UNKNOWN
         for name in [FEED, *self._watched]:
             if name in self._watched:
                 self._do(self._tracks.disturbed(name))
@@ -245,11 +246,18 @@ class FeedWorld:
         del self._asks[name]
         if name == FEED:
             self._do(self._tracks.caught_up(Chapter(answer, text_frame)))
+            self._stands(answer.here.epoch, answer.here.seq)
             return
         place = None if answer is None else Place(name, answer, text_frame)
         self._do(self._tracks.placed(name, place))
-        if place is not None and place.epoch != self._epoch:
-            self._new_epoch(place.epoch)
+        if answer is not None:
+            self._stands(answer.epoch, answer.seq)
+
+    def _stands(self, epoch: str, seq: int) -> None:
+        if epoch and epoch != self._epoch:
+            self._new_epoch(epoch)
+        if self._seq == UNKNOWN:
+            self._seq = seq
 
     def _new_epoch(self, epoch: str) -> None:
         known, self._epoch = self._epoch, epoch

@@ -45,6 +45,11 @@ class NotifierCollector(Collector):
         yield _gauge("tenants", "Tenants subscribed or lingering.", board.tenants)
         yield _counter("readings", "Places of jobs read from the store.", board.readings)
         yield _counter(
+            "holes",
+            "Times that events of a tenant were lost without a word, and read again.",
+            board.holes,
+        )
+        yield _counter(
             "resyncs", "Times all watched jobs of all tenants were read again.", board.gaps
         )
         yield _counters("deliveries", "Events written to a connection.", "type", delivered)

@@ -5,7 +5,7 @@ for it, and places that are wanted together are asked for together.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import structlog
@@ -24,6 +24,7 @@ from shared.stream.audience import (
     Watcher,
     Watchers,
 )
+from shared.stream.calling import disturb, disturb_feed, hand
 from shared.stream.feed_readings import FeedReadings
 from shared.stream.merge import Event
 from shared.stream.place import Place, Wrap
@@ -202,9 +203,9 @@ class Switchboard:
         told = 0
         for entry in tuple(self._tenants.values()):
             entry.seq = UNKNOWN
-            told += _disturb_feed(entry)
+            told += disturb_feed(entry)
             for job in tuple(entry.jobs):
-                told += _disturb(job, entry.jobs.get(job, {}))
+                told += disturb(job, entry.jobs.get(job, {}))
                 if told >= _MOST_AT_ONCE:
                     told = 0
                     await pause(0)
@@ -245,9 +246,9 @@ class Switchboard:
 
     def _disturb_all(self, entry: Tenant) -> None:
         entry.seq = UNKNOWN
-        _disturb_feed(entry)
+        disturb_feed(entry)
         for job, watchers in tuple(entry.jobs.items()):
-            _disturb(job, watchers)
+            disturb(job, watchers)
 
     def again(self, key: Key, reading: Reading) -> None:
         """As `Waiters`."""
@@ -262,7 +263,7 @@ class Switchboard:
             watchers = self._watchers(key)
             if watchers.get(watcher) is reading:  # it may have gone, or want a later one by now
                 watchers[watcher] = None
-                _place(watcher, job, place)
+                hand(watcher, job, place)
             if number % _MOST_AT_ONCE == 0:
                 await pause(0)
         entry = self._tenants.get(tenant)
@@ -289,30 +290,3 @@ class Switchboard:
                 if entry.idle_since is not None and entry.idle_since < long_ago:
                     del self._tenants[tenant]
                     await self._feed.unsubscribe(tenant)
-
-
-def _disturb(job: str, watchers: Iterable[Watcher]) -> int:
-    disturbed = tuple(watchers)
-    for watcher in disturbed:
-        try:
-            watcher.disturbed(job)
-        except Exception:  # one watcher is not all
-            log.exception("watcher_failed", job=job)
-    return len(disturbed)
-
-
-def _disturb_feed(entry: Tenant) -> int:
-    disturbed = tuple(entry.feed)
-    for watcher in disturbed:
-        try:
-            watcher.feed_disturbed()
-        except Exception:  # one watcher is not all
-            log.exception("watcher_failed")
-    return len(disturbed)
-
-
-def _place(watcher: Watcher, job: str, place: Place | None) -> None:
-    try:
-        watcher.placed(job, place)
-    except Exception:  # one watcher is not all
-        log.exception("watcher_failed", job=job)

@@ -18,6 +18,7 @@ ISSUER: Final = "waymark"
 AUDIENCE: Final = "waymark.stream"
 _ALGORITHM: Final = "HS256"
 _OF_URLS: Final = bytes.maketrans(b"+/", b"-_")
+_OF_BYTES: Final = bytes.maketrans(b"-_", b"+/")
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -55,6 +56,8 @@ def mint(grant: Grant, *, secret: str, now: int) -> str:
         feed=grant.feed,
         cancel=grant.cancel,
         key=grant.key,
+        iss=ISSUER,
+        aud=AUDIENCE,
     )
     signed = _HEAD + _base64(_encode(claims))
     seal = _seal(secret).copy()
@@ -71,8 +74,8 @@ class _Claims(msgspec.Struct, kw_only=True):
     feed: bool
     cancel: bool
     key: str
-    iss: str = ISSUER
-    aud: str = AUDIENCE
+    iss: str
+    aud: str
 
 
 def _base64(raw: bytes) -> bytes:
@@ -91,6 +94,44 @@ def verify(token: str, *, secret: str, now: int) -> Grant:
         ExpiredToken: it was valid until before `now` (seconds since the epoch).
         InvalidToken: it is not one of ours.
     """
+    grant = _read_ours(token, secret) or _read_any(token, secret)
+    if grant.expires_at <= now:
+        raise ExpiredToken
+    return grant
+
+
+def _read_ours(token: str, secret: str) -> Grant | None:
+    """Read a token exactly as `mint` writes it; None: somebody else must judge it.
+
+    A storm of reconnects is a storm of these, and PyJWT takes five times as long.
+    """
+    try:
+        signed, _, signature = token.encode("ascii").rpartition(b".")
+    except UnicodeEncodeError:
+        return None
+    seal = _seal(secret).copy()
+    seal.update(signed)
+    if not signed.startswith(_HEAD) or not hmac.compare_digest(signature, _base64(seal.digest())):
+        return None
+    body = signed[len(_HEAD) :].translate(_OF_BYTES)
+    try:
+        claims = _claims.decode(binascii.a2b_base64(body + b"=" * (-len(body) % 4)))
+    except ValueError:  # msgspec's, too
+        return None
+    if claims.iss != ISSUER or claims.aud != AUDIENCE:
+        return None
+    return Grant(
+        tenant=claims.tenant,
+        jobs=frozenset(claims.jobs),
+        expires_at=claims.exp,
+        feed=claims.feed,
+        cancel=claims.cancel,
+        id=claims.jti,
+        key=claims.key,
+    )
+
+
+def _read_any(token: str, secret: str) -> Grant:
     try:
         claims = jwt.decode(
             token,
@@ -105,7 +146,7 @@ def verify(token: str, *, secret: str, now: int) -> Grant:
                 "verify_iat": False,
             },
         )
-        grant = Grant(
+        return Grant(
             tenant=str(claims["tenant"]),
             jobs=frozenset(claims.get("jobs") or ()),
             expires_at=int(claims["exp"]),
@@ -116,9 +157,7 @@ def verify(token: str, *, secret: str, now: int) -> Grant:
         )
     except (jwt.PyJWTError, TypeError, ValueError) as fault:
         raise InvalidToken from fault
-    if grant.expires_at <= now:
-        raise ExpiredToken
-    return grant
 
 
+_claims: Final = msgspec.json.Decoder(_Claims)
 _HEAD: Final = _base64(b'{"alg":"HS256","typ":"JWT"}') + b"."

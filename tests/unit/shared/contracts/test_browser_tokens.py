@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.errors import ExpiredToken, InvalidToken
-from shared.contracts.tokens import AUDIENCE, Grant, mint, verify
+from shared.contracts.tokens import AUDIENCE, Grant, _read_any, _read_ours, mint, verify
 
 SECRET = "a secret of forty characters, or so it is"
 GRANTS = st.builds(
@@ -59,3 +59,27 @@ def test_one_that_is_over_says_so() -> None:
 
     with pytest.raises(ExpiredToken):
         verify(token, secret=SECRET, now=9)
+
+
+@given(GRANTS)
+def test_the_short_way_and_the_library_read_the_same(grant: Grant) -> None:
+    token = mint(grant, secret=SECRET, now=7)
+
+    assert _read_ours(token, SECRET) == _read_any(token, SECRET) == grant
+
+
+@pytest.mark.parametrize("claims", [{"iss": "x"}, {"aud": "x"}, {"exp": "soon"}, {"tenant": 7}])
+def test_the_short_way_judges_nothing_that_is_not_exactly_ours(claims: dict[str, object]) -> None:
+    ours = jwt.decode(
+        mint(Grant(tenant="acme", jobs=frozenset(), expires_at=9), secret=SECRET, now=0),
+        options={"verify_signature": False},
+    )
+
+    assert _read_ours(jwt.encode(ours, SECRET), SECRET) is not None
+    assert _read_ours(jwt.encode(ours | claims, SECRET), SECRET) is None
+    assert _read_ours(jwt.encode(ours, "x" * 40), SECRET) is None
+    assert _read_ours(jwt.encode(ours, SECRET, headers={"kid": "1"}), SECRET) is None
+    assert _read_ours("no token", SECRET) is None
+    assert _read_ours("ähem.\ud800.x", SECRET) is None
+    without = {name: value for name, value in ours.items() if name not in claims}
+    assert _read_ours(jwt.encode(without, SECRET), SECRET) is None

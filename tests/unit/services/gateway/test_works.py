@@ -18,7 +18,6 @@ from services.gateway.metrics import Metrics
 from services.gateway.works import Works
 from shared.contracts.audit import AuditEntry
 from shared.contracts.catalog import CatalogEntry
-from shared.runtime.store_pulse import StorePulse
 from tests.eventually import eventually_async
 from tests.fakes.audit import FakeAudit
 from tests.fakes.key_book import FakeKeyBook
@@ -86,13 +85,6 @@ def duty(odd: OddOnce) -> Work:
     return Duty("sweeper", holder="me", registry=OddRegistry(odd)).keep
 
 
-def pulse(odd: OddOnce) -> Work:
-    async def ping() -> None:
-        odd.ask()
-
-    return StorePulse(ping).follow
-
-
 @asynccontextmanager
 async def at_work(metrics: Metrics, *works: Work) -> AsyncIterator[None]:
     """Let them run for the test."""
@@ -104,7 +96,7 @@ async def at_work(metrics: Metrics, *works: Work) -> AsyncIterator[None]:
         await running.stop()
 
 
-@pytest.mark.parametrize("make", [keys, catalogue, duty, pulse])
+@pytest.mark.parametrize("make", [keys, catalogue, duty])
 async def test_a_work_survives_an_odd_error_after_a_pause(make: Callable[[OddOnce], Work]) -> None:
     odd, metrics = OddOnce(), Metrics()
     work = make(odd)

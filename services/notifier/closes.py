@@ -59,3 +59,8 @@ REASONS: Final[Mapping[Close, str]] = MappingProxyType(
         Close.MAX_AGE: "connected for long enough: resume at once",
     }
 )
+
+
+def reason_for(code: Close, detail: str = "") -> str:
+    """Return what a client is told with a code; `detail`: what it means in this case."""
+    return f"{REASONS[code]} ({detail})" if detail else REASONS[code]

@@ -25,6 +25,7 @@ _REFUSALS: Final = {
     "400": "No WebSocket handshake, or another subprotocol than waymark.v1.",
     "403": "The Origin is none of those that may connect.",
     "404": "The stream is at /v1/stream.",
+    "426": "The stream was asked for without an upgrade to a WebSocket.",
     "429": "Too many connections come from this address; Retry-After says when to try again.",
     "503": "This server goes away or too many connect at this moment; Retry-After.",
 }

@@ -50,9 +50,10 @@ class CatchUp(msgspec.Struct, frozen=True):
 
 
 class Shut(msgspec.Struct, frozen=True):
-    """Close the connection; nothing may follow."""
+    """Close the connection; nothing may follow. `detail`: more than the code says."""
 
     code: Close
+    detail: str = ""
 
 
 Wish = Watch | Locate | Unwatch | WatchFeed | CatchUp

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -29,7 +29,7 @@ class WrongVersionError(BadMessageError):
 class Subscription(msgspec.Struct, frozen=True):
     """`{"job": id}` or `{"feed": true}`, with a whole cursor to resume from or none."""
 
-    job: Name | None = None
+    job: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     feed: bool = False
     epoch: Name | None = None
     revision: Count | None = None
@@ -78,7 +78,8 @@ class Pong(msgspec.Struct, frozen=True, tag="pong", tag_field="type"):
     """The client is there."""
 
 
-class _Opening(msgspec.Struct, frozen=True, tag="hello", tag_field="type"):
+class _Opening(msgspec.Struct, frozen=True):
+    type: Literal["hello"]  # a tag alone could be left out
     version: int  # read before the rest: another version may look different
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from services.notifier import handshake
-from services.notifier.closes import REASONS, Close
+from services.notifier.closes import Close, reason_for
 from services.notifier.effects import FEED, Effect, Send, Shut, Unwatch
 from services.notifier.guarding import guarded
 from services.notifier.hub import Hub
@@ -222,7 +222,7 @@ class StreamConnection(asyncio.Protocol):
         if isinstance(heard, Bye):
             self._end_with(closing_frame(heard.body), "client")
         elif isinstance(heard, Breach):
-            self._end_with(close_frame(heard.code, REASONS[heard.code]), str(int(heard.code)))
+            self._end_with(close_frame(heard.code, reason_for(heard.code)), str(int(heard.code)))
         elif session is not None:
             now = self._hub.now()
             session.heard(now)
@@ -247,7 +247,7 @@ class StreamConnection(asyncio.Protocol):
                 if not self._outlet.say(effect.frame):
                     self._close(Close.SLOW)
             elif isinstance(effect, Shut):
-                self._close(effect.code)
+                self._close(effect.code, effect.detail)
             else:
                 self._hub.arrange(session.tenant, effect, self)
 
@@ -255,12 +255,12 @@ class StreamConnection(asyncio.Protocol):
         if self._put_off and self._session is not None and not self._outlet.crowded:
             self._do(self._session.disturbed(self._put_off.pop()))
 
-    def _close(self, code: Close) -> None:
+    def _close(self, code: Close, detail: str = "") -> None:
         if self._session is None:
             return
         if code is Close.SLOW:
             self._outlet.forget()  # it resumes from its cursors
-        self._outlet.finish(close_frame(code, REASONS[code]))
+        self._outlet.finish(close_frame(code, reason_for(code, detail)))
         self._leave(str(int(code)))
         self._cut_later()
 

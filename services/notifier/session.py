@@ -186,8 +186,8 @@ class Session:
             hello = messages.read_hello(text)
         except WrongVersionError:
             return self._shut(Close.VERSION)
-        except BadMessageError:
-            return self._shut(Close.BAD_MESSAGE)
+        except BadMessageError as fault:
+            return self._shut(Close.BAD_MESSAGE, str(fault))
         try:
             admission = self._admit(hello.token)
         except RevokedToken:
@@ -272,6 +272,6 @@ class Session:
             return (complaint, *self._shut(Close.TOO_MANY_ERRORS))
         return (complaint,)
 
-    def _shut(self, code: Close) -> Sequence[Effect]:
+    def _shut(self, code: Close, detail: str = "") -> Sequence[Effect]:
         self.open, self.shut = False, True
-        return (Shut(code),)
+        return (Shut(code, detail),)

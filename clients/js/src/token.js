@@ -11,6 +11,7 @@ const WITHIN_MS = 20_000;
 
 export class Tokens {
   #source;
+  #isFixed;
   #clock;
   #token = null;
   #staleAt = Infinity;
@@ -18,7 +19,8 @@ export class Tokens {
 
   /** `source(wanted)` returns a token or `{token, expires_at}`, or a promise of one. */
   constructor(source, clock) {
-    this.#source = typeof source === "function" ? source : () => source;
+    this.#isFixed = typeof source !== "function";
+    this.#source = this.#isFixed ? () => source : source;
     this.#clock = clock;
   }
 
@@ -49,7 +51,8 @@ export class Tokens {
     const given = await this.#inTime(Promise.resolve(wanted).then(this.#source));
     const token = typeof given === "string" ? given : given?.token;
     if (typeof token !== "string" || token === "") {
-      throw new UnauthorizedError("the token function returned no token");
+      const detail = "there is no token in what the token function returned";
+      throw this.#isFixed ? new UnauthorizedError(detail) : new Error(detail); // perhaps a problem
     }
     const now = this.#clock.now();
     const life = lifeOf(token) ?? Date.parse(given.expires_at ?? "") - now;

@@ -265,7 +265,7 @@ test("`auth_expiring` renews the token too", async () => {
 });
 
 test("a token that cannot be had now is asked for again; one that never can be ends it", async () => {
-  let answers = [new Error("503"), new Error("503"), "a token"];
+  let answers = [new Error("503"), { status: 503, code: "temporarily-unavailable" }, "a token"];
   const token = () => {
     const answer = answers.shift();
     if (answer instanceof Error) throw answer;

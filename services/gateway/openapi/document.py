@@ -142,7 +142,9 @@ CANCEL_JOB: Final = operation(
     errors=("job-already-final",),
 )
 MINT_TOKEN: Final = operation(
-    (201, answer("A browser token.", "Access")), body="TokenRequest", errors=("job-not-found",)
+    (201, answer("A browser token; `unknown` are no jobs of the tenant.", "Token")),
+    body="TokenRequest",
+    errors=("job-not-found",),
 )
 LIST_TYPES: Final = operation((200, answer("Every job type.", "JobTypes")))
 READ_TYPE: Final = operation((200, answer("The job type.", "JobType")))

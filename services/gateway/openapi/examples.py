@@ -58,6 +58,7 @@ def by_schema() -> dict[str, Any]:
             "as_of": {"epoch": "8b592835", "seq": 1042},
         },
         "Access": _plain(_ACCESS),
+        "Token": {**_plain(_ACCESS), "unknown": []},
         "Campaign": campaign,
         "CampaignPage": _page(campaign),
         "CampaignOutlook": _plain(outlook),

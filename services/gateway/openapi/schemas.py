@@ -43,12 +43,17 @@ def named() -> dict[str, Schema]:
                 "as_of": an_object_of({"epoch": TEXT, "seq": COUNT}),
             }
         ),
-        "Access": an_object_of({"token": TEXT, "expires_at": TIME, "stream_url": URI}),
+        "Access": an_object_of(_access()),
+        "Token": an_object_of({**_access(), "unknown": {"type": "array", "items": TEXT}}),
         "JobType": _job_type(),
         "JobTypes": an_object_of({"data": {"type": "array", "items": ref("JobType")}}),
         "Error": _error(),
         "Problem": _problem(),
     }
+
+
+def _access() -> dict[str, Schema]:
+    return {"token": TEXT, "expires_at": TIME, "stream_url": URI}
 
 
 def _job() -> dict[str, Schema]:

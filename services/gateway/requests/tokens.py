@@ -44,19 +44,18 @@ def parse_token_request(body: object) -> TokenRequest:
     )
 
 
-async def check_jobs_exist(jobs: Iterable[str], *, tenant: str, store: AsyncJobStore) -> None:
-    """Let pass only jobs of this tenant.
+async def existing(jobs: Iterable[str], *, tenant: str, store: AsyncJobStore) -> frozenset[str]:
+    """Return those that are jobs of this tenant: one that is gone must not cost the others.
 
     Raises:
-        JobNotFound: one of them is not.
+        JobNotFound: none of them is.
     """
-    wanted = sorted(jobs)
-    if not all(is_job_id(job) for job in wanted):
-        raise JobNotFound
+    wanted = [job for job in jobs if is_job_id(job)]
     found = await asyncio.gather(*(store.do(Read(tenant=tenant, job=job)) for job in wanted))
-    for job, record in zip(wanted, found, strict=True):
-        if record is None:
-            raise JobNotFound(f"There is no job {job}.")
+    there = frozenset(job for job, record in zip(wanted, found, strict=True) if record is not None)
+    if not there:
+        raise JobNotFound("There is none of these jobs.")
+    return there
 
 
 def _some_ids(value: object) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """/v1/tokens: browser tokens, for jobs or for the tenant's feed."""
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 
 from services.gateway.credentials import Scope
@@ -7,7 +8,7 @@ from services.gateway.openapi import document as openapi
 from services.gateway.parts import Parts
 from services.gateway.render import respond_json
 from services.gateway.requests.bodies import read_json
-from services.gateway.requests.tokens import check_jobs_exist, parse_token_request
+from services.gateway.requests.tokens import existing, parse_token_request
 
 
 def add_routes(app: FastAPI, parts: Parts) -> None:
@@ -21,13 +22,16 @@ def add_routes(app: FastAPI, parts: Parts) -> None:
         wanted = parse_token_request(await read_json(request, limit=parts.limits.body))
         if wanted.cancel:
             caller.demand(Scope.SUBMIT, Scope.OPERATE)
-        await check_jobs_exist(wanted.jobs, tenant=caller.tenant, store=parts.store)
+        jobs = wanted.jobs
+        if not wanted.feed:
+            jobs = await existing(wanted.jobs, tenant=caller.tenant, store=parts.store)
         access = parts.desk.issue(
             caller.tenant,
-            jobs=wanted.jobs,
+            jobs=jobs,
             feed=wanted.feed,
             cancel=wanted.cancel,
             ttl_seconds=wanted.ttl_seconds,
             key=caller.key,
         )
-        return respond_json(access, status=201)
+        unknown = sorted(wanted.jobs - jobs)
+        return respond_json(msgspec.structs.asdict(access) | {"unknown": unknown}, status=201)

@@ -216,8 +216,21 @@ async def test_a_token_is_minted_for_jobs_of_the_tenant_only(gateway: FakeGatewa
     theirs = {"authorization": as_key("other")}
 
     assert (await gateway.post("/v1/tokens", {"jobs": [job]}, **theirs)).status_code == 404
-    assert (await gateway.post("/v1/tokens", {"jobs": [job, "no-id"]})).status_code == 404
+    assert (await gateway.post("/v1/tokens", {"jobs": ["no-id"]})).status_code == 404
     assert (await gateway.post("/v1/tokens", {"feed": True})).status_code == 201
+
+
+async def test_a_job_that_is_gone_costs_the_others_of_a_token_nothing(gateway: FakeGateway) -> None:
+    job, gone = await a_job(gateway), "01a1fe58-07b3-71dd-8b09-963dd5750000"
+    theirs = (await gateway.submit(authorization=as_key("other"))).json()["id"]
+
+    minted = await gateway.post("/v1/tokens", {"jobs": [gone, theirs, "no-id", job]})
+
+    told = minted.json()
+    assert (minted.status_code, told["unknown"]) == (201, sorted([gone, theirs, "no-id"]))
+    token = {"authorization": f"Bearer {told['token']}"}
+    assert (await gateway.get(f"/v1/jobs/{job}", **token)).status_code == 200
+    assert (await gateway.get(f"/v1/jobs/{theirs}", **token)).status_code == 404
 
 
 async def test_a_reader_cannot_mint_a_right_to_cancel(gateway: FakeGateway) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.notifier.closes import REASONS, Close
+from services.notifier.closes import REASONS, Close, reason_for
 from services.notifier.effects import Locate, Send, Shut, Unwatch, Watch
 from services.notifier.session import Session
 from tests.fakes.stream import JOB, Truth
@@ -62,6 +62,11 @@ def test_a_cursor_asks_only_for_what_came_after_it() -> None:
         ('{"type":"subscribe","id":1,"subscriptions":[]}', Close.BAD_MESSAGE),
         ('{"type":"pong"}', Close.BAD_MESSAGE),
         ('{"type":"hello"}', Close.BAD_MESSAGE),
+        ('{"version":1,"token":"good"}', Close.BAD_MESSAGE),
+        (
+            '{"type":"hello","version":1,"token":"good","subscriptions":[{"job":""}]}',
+            Close.BAD_MESSAGE,
+        ),
         ('{"type":"hello","version":1}', Close.BAD_MESSAGE),
         ('{"type":"hello","version":"1","token":"good"}', Close.BAD_MESSAGE),
         ('{"type":"hello","version":1,"token":5}', Close.BAD_MESSAGE),
@@ -83,10 +88,24 @@ def test_a_cursor_asks_only_for_what_came_after_it() -> None:
 def test_a_first_message_that_is_no_good_hello_closes(first: str, code: Close) -> None:
     session = new_session()
 
-    assert session.received(first, 101.0) == (Shut(code),)
+    (effect,) = session.received(first, 101.0)
+    assert isinstance(effect, Shut)
+    assert effect.code == code
     assert session.shut
     assert session.received(hello(), 102.0) == ()
     assert session.tick(1e9) == ()
+
+
+def test_a_hello_with_a_fault_is_told_which() -> None:
+    half = hello({"job": JOB, "epoch": "e1"})
+
+    (effect,) = new_session().received(half, 101.0)
+
+    assert isinstance(effect, Shut)
+    assert reason_for(effect.code, effect.detail) == (
+        "bad message: the first one must be a hello"
+        " (a cursor is whole or left out - at `$.subscriptions[0]`)"
+    )
 
 
 def test_a_binary_first_message_closes() -> None:
@@ -217,7 +236,7 @@ def test_a_feed_token_hears_the_same_of_a_foreign_and_of_an_unknown_job() -> Non
     assert answers[0] == answers[1]
 
 
-@pytest.mark.parametrize("job", ["0190c1f0-0000-7000-8000-00000000ffff", "anything", ""])
+@pytest.mark.parametrize("job", ["0190c1f0-0000-7000-8000-00000000ffff", "anything"])
 def test_a_job_the_token_does_not_name_is_forbidden_and_the_connection_lives(job: str) -> None:
     session = opened()
 

@@ -36,7 +36,7 @@ export class Waymark extends Emitter {
       wanted: (reason) => ({ jobs: [...this.#follows.keys()], feed: this.#feed !== null, reason }),
     });
     this.#line.on("state", (status) => this.emit("state", status));
-    this.#line.on("frame", (frame) => this.#read(frame));
+    this.#line.on("frame", (told) => this.#read(told));
     this.#line.on("lost", () => this.#all((each) => each.lost()));
     this.#line.on("invalidated", () => this.#all((each) => each.forgetPlace()));
     this.#line.on("fatal", (error) => this.#fail(error));
@@ -173,7 +173,7 @@ export class Waymark extends Emitter {
     return [...this.#follows.values(), ...(this.#feed ? [this.#feed] : [])].map(act);
   }
 
-  #read(frame) {
+  #read({ frame, moving }) {
     const follow = this.#follows.get(frame.job);
     const addressee = frame.job === undefined ? this.#feed : follow;
     switch (frame.type) {
@@ -183,7 +183,7 @@ export class Waymark extends Emitter {
         follow?.take(frame);
         break;
       case "snapshot":
-        follow?.take(frame);
+        if (!(moving && follow?.isBehind(frame))) follow?.take(frame);
         break;
       case "live":
         addressee?.caughtUp(frame);

@@ -61,6 +61,11 @@ export class Follow {
     this.#in(null);
   }
 
+  /** Whether a snapshot tells no more of this history than is known; of two connections one may. */
+  isBehind({ epoch, revision }) {
+    return epoch === this.view.epoch && revision <= this.view.revision;
+  }
+
   /** A snapshot, transition or progress of this job. */
   take(frame) {
     const before = this.view;

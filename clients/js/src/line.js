@@ -169,7 +169,7 @@ export class Line extends Emitter {
   #read(transport, frame) {
     if (frame.type === "auth_expiring") this.renewToken("expiring");
     else if (frame.type === "drain") this.#drain(transport, frame);
-    else this.emit("frame", frame);
+    else this.emit("frame", { frame, moving: this.#next !== null });
     if (transport === this.#next && (frame.type === "live" || frame.type === "error")) {
       this.#waiting.delete(keyOf(frame));
       if (this.#waiting.size === 0) this.#switch();

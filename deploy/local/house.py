@@ -22,7 +22,7 @@ from deploy.local.node import Node
 from deploy.local.nodes import Kind, Nodes
 from deploy.local.ports import HIGHEST_PORT, LOOPBACK, free_ports
 from deploy.local.rabbitmq import CONSUMER_TIMEOUT_MS
-from deploy.local.service import BOOT_SECONDS, GRACE_SECONDS, REPO, Service
+from deploy.local.service import BOOT_SECONDS, GRACE_SECONDS, REPO, Service, stop_together
 
 DEFAULT_ROOT = REPO / ".waymark"
 DEFAULT_DRAIN_SECONDS = 30.0
@@ -172,9 +172,7 @@ class House:
                 ("worker", self.drain_seconds + GRACE_SECONDS),
                 ("notifier", self.drain_seconds + GRACE_SECONDS),
             ):
-                for service in self.services:
-                    if service.kind == kind:
-                        service.stop(within)
+                stop_together([each for each in self.services if each.kind == kind], within)
             for service in self.services:
                 service.forget_unless_first()
             self.nodes.stop()

@@ -89,7 +89,17 @@ class Process:
                 os.kill(pid, number)
 
     def stop(self, *, within: float) -> bool:
-        """Ask it to end; kill it when it has not after `within` seconds.
+        """Ask it to end, and see to it; as `end`."""
+        self.ask_to_end()
+        return self.end(within=within)
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, once: a second one means hurry."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # a frozen process would never see the SIGTERM
+
+    def end(self, *, within: float) -> bool:
+        """Wait for the end of one that was asked; kill it when `within` seconds have passed.
 
         Returns:
             Whether it went by itself.
@@ -97,8 +107,6 @@ class Process:
         Raises:
             NotReadyError: even a kill did not end it.
         """
-        self.signal(signal.SIGTERM)
-        self.signal(signal.SIGCONT)  # a frozen process would never see the SIGTERM
         went = holds(lambda: not self.is_running, within=within)
         self.kill()
         return went

@@ -12,7 +12,8 @@ import pytest
 
 from deploy.local.errors import HouseError
 from deploy.local.house import House, Ports
-from deploy.local.service import REPO, Service
+from deploy.local.service import REPO, Service, stop_together
+from tests.eventually import eventually
 
 
 class Yes(http.server.BaseHTTPRequestHandler):
@@ -99,3 +100,24 @@ def test_services_are_listed_by_kind_and_number(tmp_path: Path) -> None:
     names = [each.name for each in House(tmp_path, env={}).services]
 
     assert names == ["gateway", "worker", "worker.2", "worker.10", "notifier", "notifier.2"]
+
+
+WAITS_FOR_THE_OTHER = """
+trap 'touch heard.$0; while [ ! -e heard.$1 ]; do sleep 0.02; done; touch went.$0; exit' TERM
+touch up.$0
+while :; do sleep 0.02; done
+"""
+
+
+def test_services_of_a_kind_are_stopped_together(tmp_path: Path) -> None:
+    services = [Service(name, root=tmp_path, env=dict) for name in ("notifier", "notifier.2")]
+    (tmp_path / "run").mkdir()
+    for service, (own, other) in zip(services, (("1", "2"), ("2", "1")), strict=True):
+        command = ["sh", "-c", WAITS_FOR_THE_OTHER, own, other]
+        service.process.start(command, env=os.environ, cwd=tmp_path)
+    eventually(lambda: {file.name for file in tmp_path.glob("up.*")} == {"up.1", "up.2"})
+
+    stop_together(services, within=5)
+
+    assert {file.name for file in tmp_path.glob("went.*")} == {"went.1", "went.2"}
+    assert not any(service.process.is_running for service in services)

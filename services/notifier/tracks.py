@@ -136,13 +136,16 @@ class Tracks:
         feed = self._feed
         if feed is None or self.is_live(FEED):
             return _NOTHING
-        if not feed.begun:
+        begins = not feed.begun
+        if begins:
             self._wait_for_jobs(feed)
         effects: list[Effect] = []
         if feed.begun and chapter.loss is not None:
             effects.append(Send(chapter.reset(chapter.loss)))
             effects.extend(self._place_again(feed, self._jobs))
         effects.extend(self._hand_on(feed, feed.read(chapter)))
+        if begins:  # what it does not tell: that these are of another epoch by now
+            effects.extend(self._place_again(feed, self._live_elsewhere(feed.epoch)))
         if feed.reading:
             return [*effects, CatchUp(feed.cursor)]
         if (announcement := feed.announcement(chapter)) is not None:
@@ -180,6 +183,13 @@ class Tracks:
             feed.wait_for(job)
             effects.append(Locate(job, track.after_step))
         return effects
+
+    def _live_elsewhere(self, epoch: str) -> list[str]:
+        return [
+            job
+            for job, track in self._jobs.items()
+            if not track.syncing and track.cursor is not None and track.cursor.epoch != epoch
+        ]
 
     def _wait_for_jobs(self, feed: FeedTrack) -> None:
         for job, track in self._jobs.items():

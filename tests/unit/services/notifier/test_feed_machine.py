@@ -146,6 +146,22 @@ def test_whatever_breaks_every_transition_is_told_once_and_in_order() -> None:
     run_state_machine_as_test(FeedMachine, settings=EXAMPLES)
 
 
+def test_a_feed_that_begins_in_another_epoch_brings_the_jobs_along() -> None:
+    world = FeedWorld()
+    world.submit()
+    world.follow(world.jobs[0], afresh=True)
+    world.read(0)
+    world.hand_out(0)
+    world.follow_feed(afresh=True)
+    world.forget(world.store.snapshot())
+    world.read(0)
+    world.hand_out(0)
+
+    world.settle()
+
+    world.check_quiet()
+
+
 class _WaitsForNoJob(FeedTrack):
     def wait_for(self, job: str) -> None:
         """Go on at once."""

@@ -14,6 +14,8 @@ from tests.raw_websocket import frame
 
 MOST = 300
 PROTOCOL_ERROR = Breach(Close.PROTOCOL_ERROR)
+# A close between two fragments, which RFC 6455, 5.4 allows and websockets refuses.
+IN_BETWEEN = b"between two fragments"
 
 OPCODES = st.one_of(st.sampled_from([0, 1, 1, 2, 8, 9, 10]), st.integers(0, 15))
 BODIES = st.one_of(
@@ -59,7 +61,9 @@ def theirs(data: bytes) -> list[Heard]:
                 heard.append(Text(parts.decode()) if kind is Opcode.TEXT else Binary())
                 parts = b""
     fault = protocol.parser_exc
-    if isinstance(fault, PayloadTooBig):
+    if str(fault) == "incomplete fragmented message":
+        heard.append(Bye(IN_BETWEEN))
+    elif isinstance(fault, PayloadTooBig):
         heard.append(Breach(Close.TOO_BIG))
     elif isinstance(fault, UnicodeDecodeError):
         heard.append(Breach(Close.NOT_UTF8))
@@ -89,7 +93,15 @@ def test_it_hears_what_websockets_hears_wherever_the_bytes_are_cut(
     expected = theirs(data)
     if heard and expected and heard[-1] == PROTOCOL_ERROR and isinstance(expected[-1], Breach):
         expected[-1] = PROTOCOL_ERROR  # what is wrong in two ways may be refused for either
+    if heard and expected and expected[-1] == Bye(IN_BETWEEN) and isinstance(heard[-1], Bye):
+        expected[-1] = heard[-1]
     assert heard == expected
+
+
+def test_a_client_may_leave_between_two_fragments() -> None:
+    assert Reader(MOST).feed(frame(1, b"on", fin=False) + frame(8, b"\x03\xe8")) == [
+        Bye(b"\x03\xe8")
+    ]
 
 
 def test_it_keeps_nothing_of_what_it_has_handed_on() -> None:

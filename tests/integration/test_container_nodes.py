@@ -14,6 +14,13 @@ from deploy.local.redis import command
 STAND_IN = """#!/bin/sh
 # Keeps one folder per container and per volume under $BOX; knows only what ContainerNode says.
 set -eu
+# As the engine does, it comes back when the process is gone, for at most 10 s.
+gone() {
+  turns=0
+  while [ $turns -lt 1000 ] && grep -qs '^State:.[^ZX]' "/proc/$1/status"; do
+    sleep 0.01; turns=$((turns + 1))
+  done
+}
 verb=$1; shift
 case $verb in
   run)
@@ -33,10 +40,14 @@ case $verb in
     echo $! >"$BOX/$name.pid" ;;
   ps) name=${4#name=^}; [ ! -f "$BOX/${name%$}.pid" ] || echo "${name%$}" ;;
   inspect) cat "$BOX/$3.pid" ;;
-  stop) kill -TERM "$(cat "$BOX/$3.pid")" ;;
+  stop) pid=$(cat "$BOX/$3.pid"); kill -TERM "$pid"; gone "$pid" ;;
   pause) kill -STOP "$(cat "$BOX/$1.pid")" ;;
   unpause) kill -CONT "$(cat "$BOX/$1.pid")" ;;
-  rm) [ ! -f "$BOX/$2.pid" ] || kill -KILL "$(cat "$BOX/$2.pid")" || true; rm -f "$BOX/$2.pid" ;;
+  rm)
+    if [ -f "$BOX/$2.pid" ]; then
+      pid=$(cat "$BOX/$2.pid"); rm "$BOX/$2.pid"
+      kill -KILL "$pid" || true; gone "$pid"
+    fi ;;
   volume) rm -rf "$BOX/volume-$3" ;;
   *) exit 64 ;;
 esac

@@ -30,3 +30,9 @@ def test_each_service_has_the_same_front_door(service: str) -> None:
 
 def _words(part: str) -> list[str]:
     return part.removesuffix(".py").split("_")
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (REPO / "docs" / "decisions").glob("[0-9]*.md"))
+
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -14,6 +14,16 @@ export function aPage({ scope = new FakeScope(), ...options } = {}) {
   return { clock, server, waymark, states, scope };
 }
 
+/** The same, live on a job that runs. */
+export async function following(options) {
+  const page = aPage(options);
+  page.server.job(JOB).queued().running();
+  page.job = page.waymark.job(JOB);
+  page.seen = witness(page.job);
+  await page.clock.pass(100);
+  return page;
+}
+
 /** Everything that a job's listeners were told. */
 export function witness(job) {
   const seen = { steps: [], progress: [], ends: 0, errors: [], discontinuities: [] };

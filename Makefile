@@ -105,6 +105,10 @@ demo: setup ## start everything, run a real job with a live progress bar
 up: setup ## start what is not running (WORKERS=2 NOTIFIERS=2), leave .waymark/dev.env
 	@$(HOUSE) up
 
+.PHONY: watch
+watch: setup ## the same, and Prometheus beside it: rules and alerts on what the house does
+	@$(HOUSE) watch
+
 .PHONY: down
 down: setup ## stop the house; jobs in work are drained
 	@$(HOUSE) down

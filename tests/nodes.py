@@ -11,13 +11,14 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Never, Protocol, TypeVar
 
 import pytest
 
 from deploy.local.engine import engine_answers
 from deploy.local.errors import HouseError
 from deploy.local.house import House, Ports
+from deploy.local.lookout.lookout import Lookout
 from deploy.local.node import Node
 from deploy.local.rabbitmq import RabbitNode, script
 from deploy.local.redis import RedisNode
@@ -141,6 +142,24 @@ def new_house(nodes_folder: Path) -> Iterator[Callable[..., House]]:
             house.kill()
 
 
+@pytest.fixture
+def new_lookout() -> Iterator[Callable[[House], Lookout]]:
+    """Call it with a started house for Prometheus and its company beside it, once a second."""
+    born: list[Lookout] = []
+
+    def start_one(house: House) -> Lookout:
+        _need_lookout()
+        born.append(Lookout(house, ports=Lookout.free_ports(), every_seconds=1))
+        born[-1].start()
+        return born[-1]
+
+    try:
+        yield start_one
+    finally:
+        for lookout in born:
+            lookout.kill()
+
+
 def _living(make: Callable[[], AnyNode]) -> Iterator[AnyNode]:
     node = make()
     try:
@@ -180,7 +199,16 @@ def _is_installed(name: str) -> bool:
 def _need_engine(package: str) -> None:
     if engine_answers():
         return
-    reason = f"needs {package} installed, or a container engine that answers"
+    _do_without(f"needs {package} installed, or a container engine that answers")
+
+
+def _need_lookout() -> None:
+    missing = Lookout.missing()
+    if missing:
+        _do_without(f"needs {' and '.join(missing)} installed")
+
+
+def _do_without(reason: str) -> Never:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|down|status|logs|demo|install|install-for-...`: from a shell.
+"""`python -m deploy.local up|watch|down|status|logs|demo|install|install-for-...`: from a shell.
 
 WORKERS and NOTIFIERS in the environment say how many of each.
 """
@@ -14,6 +14,8 @@ from deploy.local import packages
 from deploy.local.demo import page_of, run_demo
 from deploy.local.errors import HouseError
 from deploy.local.house import DEFAULT_ROOT, House, whole_number
+from deploy.local.lookout.lookout import Lookout
+from deploy.local.lookout.showing import what_to_open
 from deploy.local.nodes import Kind, is_installed
 
 # Programs that only one target needs, named as their packages.
@@ -54,20 +56,40 @@ def _house(env: Mapping[str, str]) -> House:
 
 def _up(house: House) -> None:
     house.start()
+    lookout = Lookout(house)
+    if lookout.is_running:
+        lookout.aim()
     _status(house)
     dev_env = os.path.relpath(house.root / "dev.env")
     print(f"\n. {dev_env}    then `./waymark jobs`, or {house.url}/docs")
     print(f"{page_of(house)}    runs jobs and shows them live")
 
 
+def _watch(house: House) -> None:
+    _install(house, more=Lookout.missing())
+    _up(house)
+    lookout = Lookout(house)
+    lookout.start()
+    print(what_to_open(lookout))
+
+
 def _down(house: House) -> None:
+    Lookout(house).stop()
     house.stop()
 
 
 def _status(house: House) -> None:
     for service in house.services:
-        state = "ready" if service.is_ready else "not ready" if service.is_running else "down"
-        print(f"{service.name:<12} {state:<10} pid {service.pid or '-':<8} {service.url}")
+        _print_state(service.name, service.pid, service.url, is_ready=service.is_ready)
+    for program in Lookout(house).programs:
+        if program.process.is_running:
+            pid = program.process.pid
+            _print_state(program.kind.name, pid, program.url, is_ready=program.is_ready)
+
+
+def _print_state(name: str, pid: int | None, url: str, *, is_ready: bool) -> None:
+    state = "ready" if is_ready else "not ready" if pid else "down"
+    print(f"{name:<14} {state:<10} pid {pid or '-':<8} {url}")
 
 
 def _logs(house: House) -> None:
@@ -79,15 +101,16 @@ def _logs(house: House) -> None:
     os.execvp("tail", ["tail", "-n", "20", "-F", *logs])
 
 
-def _install(house: House, *, tools: Sequence[str] = ()) -> None:
+def _install(house: House, *, tools: Sequence[str] = (), more: Sequence[str] = ()) -> None:
     missing: list[str] = [kind for kind in Kind if not is_installed(kind)]
     missing += [tool for tool in tools if shutil.which(tool) is None]
+    missing += more
     if missing and packages.can_install():
         packages.install(missing, log=house.root / "logs" / "install.log")
 
 
 def _install_for_tests(house: House) -> None:
-    _install(house)
+    _install(house, more=Lookout.missing())
     if any(map(shutil.which, BROWSERS)) or not packages.can_install():
         return
     try:
@@ -106,7 +129,7 @@ def _install_browser_of_playwright() -> None:
 
 
 def _install_for_faults(house: House) -> None:
-    _install(house, tools=FAULT_TOOLS)
+    _install(house, tools=FAULT_TOOLS, more=Lookout.missing())
 
 
 def _install_for_bench(house: House) -> None:
@@ -115,6 +138,7 @@ def _install_for_bench(house: House) -> None:
 
 COMMANDS: dict[str, Callable[[House], None]] = {
     "up": _up,
+    "watch": _watch,
     "down": _down,
     "status": _status,
     "logs": _logs,

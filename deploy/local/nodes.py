@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from deploy.local.containers import RABBITMQ, REDIS, ContainerNode
 from deploy.local.engine import engine_answers
 from deploy.local.errors import HouseError, NoNodesError
 from deploy.local.node import Node
-from deploy.local.ports import free_port, is_free
+from deploy.local.ports import free_ports, is_free
 from deploy.local.rabbitmq import RabbitNode, RabbitPorts, script
 from deploy.local.redis import RedisNode
 
@@ -136,6 +136,10 @@ class Nodes:
         """Whether both are ours."""
         return len(self._nodes) == len(Kind)
 
+    def has(self, kind: Kind) -> bool:
+        """Tell whether this node is ours, started or not."""
+        return kind in self._nodes
+
     def url(self, kind: Kind) -> str:
         """Return where services find this node."""
         return self._nodes[kind].url if kind in self._nodes else self._env[kind.setting]
@@ -165,7 +169,7 @@ class Nodes:
             return
         known_source, ports = remembered.get(kind, (source, []))
         node = self._nodes.get(kind)
-        if node is None or known_source is not source or _is_down_and_taken(node, ports):
+        if node is None or known_source is not source or _needs_ports(node, kind, source, ports):
             if node is not None and node.is_running:
                 node.stop()
             ports = _new_ports(kind, source)
@@ -195,12 +199,17 @@ class Nodes:
         self._memory.write_text(json.dumps(nodes, indent=2))
 
 
-def _is_down_and_taken(node: Node, ports: list[int]) -> bool:
-    return not node.is_running and not all(is_free(port) for port in ports)
+def _needs_ports(node: Node, kind: Kind, source: Source, ports: list[int]) -> bool:
+    """Tell whether one that is down has too few of them (an older house), or lost one."""
+    if node.is_running:
+        return False
+    return len(ports) < _port_count(kind, source) or not all(is_free(port) for port in ports)
 
 
 def _new_ports(kind: Kind, source: Source) -> list[int]:
-    if kind is Kind.RABBITMQ and source is Source.PROCESS:
-        ports = RabbitPorts.free()
-        return [ports.amqp, ports.distribution, ports.epmd]
-    return [free_port()]
+    return free_ports(_port_count(kind, source))
+
+
+def _port_count(kind: Kind, source: Source) -> int:
+    is_rabbitmq_process = kind is Kind.RABBITMQ and source is Source.PROCESS
+    return len(fields(RabbitPorts)) if is_rabbitmq_process else 1

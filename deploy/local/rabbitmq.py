@@ -11,12 +11,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.deadline import holds
 from deploy.local.errors import HouseError, NotReadyError
-from deploy.local.ports import LOOPBACK, free_ports
+from deploy.local.ports import LOOPBACK, free_port, free_ports
 from deploy.local.process import Process
 
 BOOT_SECONDS = 60.0  # measured 5 s alone on two cores
@@ -32,20 +32,25 @@ SCRIPTS = (Path("/usr/lib/rabbitmq/bin"), Path("/opt/homebrew/sbin"), Path("/usr
 ERLANG_ARGUMENTS = (
     "-noinput +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
 )
+# Here and not in rabbitmq.conf, whose reader refuses settings of a plugin that is not enabled.
+METRICS_LISTENER = (
+    '[{{rabbitmq_prometheus, [{{tcp_config, [{{ip, "127.0.0.1"}}, {{port, {port}}}]}}]}}].\n'
+)
 
 
 @dataclass(frozen=True)
 class RabbitPorts:
-    """The three ports of a node: clients, Erlang distribution, and its own name server."""
+    """The ports of a node: clients, Erlang distribution, its own name server, its metrics."""
 
     amqp: int
     distribution: int
     epmd: int
+    metrics: int = field(default_factory=free_port)
 
     @classmethod
     def free(cls) -> "RabbitPorts":
-        """Choose three free ones."""
-        return cls(*free_ports(3))
+        """Choose four free ones."""
+        return cls(*free_ports(4))
 
 
 class RabbitNode:
@@ -172,6 +177,20 @@ class RabbitNode:
         )
         return self.url.replace("%2F", name)
 
+    def open_metrics(self) -> None:
+        """Serve /metrics on its port from now on, also after a restart.
+
+        Not from the start: the plugin costs each start 2 s, and tests start hundreds of nodes.
+
+        Raises:
+            HouseError: the node is down, or was started before it had such a port.
+        """
+        if self._listener.read_text() != METRICS_LISTENER.format(port=self.ports.metrics):
+            message = "this RabbitMQ was started by an older house: `make down` first"
+            raise HouseError(message)
+        self._plugins.write_text("[rabbitmq_prometheus].\n")
+        self.ctl("eval", f'rabbit_plugins:ensure("{self._plugins}").')
+
     def sync(self) -> None:
         """Write to disk which quorum queues exist.
 
@@ -200,14 +219,22 @@ class RabbitNode:
             "RABBITMQ_LOG_BASE": str(folder / "logs"),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self._listener),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._plugins),
             "RABBITMQ_PID_FILE": str(folder / "vm.pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
             # With input "allowed" the script execs the VM instead of waiting for it as a parent;
             # -noinput above then takes the input away again.
             "RABBITMQ_ALLOW_INPUT": "1",
         }
+
+    @property
+    def _plugins(self) -> Path:
+        return self.folder.resolve() / "enabled_plugins"
+
+    @property
+    def _listener(self) -> Path:
+        return self.folder.resolve() / "advanced.config"
 
     def _write_files(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -218,11 +245,12 @@ class RabbitNode:
                 f"disk_free_limit.absolute = {DISK_FREE_LIMIT}\n"
             ),
             "rabbitmq-env.conf": "",
-            "advanced.config": "[].\n",
-            "enabled_plugins": "[].\n",
+            self._listener.name: METRICS_LISTENER.format(port=self.ports.metrics),
         }
         for name, text in contents.items():
             (self.folder / name).write_text(text)
+        if not self._plugins.exists():
+            self._plugins.write_text("[].\n")
         cookie = self.folder / ".erlang.cookie"
         if not cookie.exists():
             cookie.write_text(secrets.token_hex(16))

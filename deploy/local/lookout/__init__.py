@@ -1,0 +1,1 @@
+"""Who watches the house: Prometheus, Alertmanager and a Redis exporter, as private processes."""

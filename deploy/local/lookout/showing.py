@@ -1,0 +1,35 @@
+"""What a person opens to see the house."""
+
+import os
+import shutil
+
+from deploy.local.lookout.folder import SOURCE
+from deploy.local.lookout.lookout import Lookout
+
+GRAFANA = ("grafana", "grafana-server")
+
+
+def what_to_open(lookout: Lookout) -> str:
+    """Return the addresses, and how Grafana gets its dashboards where it is installed."""
+    return "\n".join(
+        (
+            "",
+            f"{lookout.url}/alerts    what is wrong now, by Prometheus",
+            f"{lookout.url}/targets    what is looked at",
+            f"{lookout.alertmanager_url}    whom that would wake, by Alertmanager",
+            *_grafana(lookout),
+        )
+    )
+
+
+def _grafana(lookout: Lookout) -> list[str]:
+    if not any(map(shutil.which, GRAFANA)):
+        return []
+    provisioning = os.path.relpath(SOURCE / "grafana" / "provisioning")
+    return [
+        "",
+        "Grafana is installed; it has the dashboards when it is started with",
+        f"  GF_PATHS_PROVISIONING={provisioning} \\",
+        f"  WAYMARK_DASHBOARDS={os.path.relpath(SOURCE / 'dashboards')} \\",
+        f"  WAYMARK_PROMETHEUS_URL={lookout.url}",
+    ]

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from docs.instruments import Family, rooms
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import build
 from services.notifier.document import document
@@ -51,6 +52,16 @@ HOW_TO_SET = (
     "service it starts (`make down` first, for what runs already). Lists are separated by commas. "
     "A wrong value ends the service at its start with one line that names the setting."
 )
+HOW_TO_READ = (
+    "Each service tells its own at `/metrics`: gateway and notifier at their ports, the worker at "
+    "`WAYMARK_WORKER_PORT`. Durations are in seconds. Labels are closed sets, never a tenant and "
+    "never a job; each combination that a process can come to is there at 0 from its start, or "
+    "from when it first hears of the queue or type. A histogram `x` is read as `x_bucket`, `x_sum` "
+    "and `x_count`. What is told by the process with the duty is absent, or 0, in the other "
+    "gateways: take `max by (…)` over instances. What several services count is added up over "
+    "them. Each process also tells the `process_*` and `python_*` of the Python client; the "
+    "worker's are its own, not its slots'."
+)
 
 
 def main() -> None:
@@ -66,6 +77,7 @@ def documents() -> Mapping[Path, str]:
     return {
         REFERENCE / "job-lifecycle.md": job_lifecycle(),
         REFERENCE / "settings.md": settings(),
+        REFERENCE / "metrics.md": metrics(),
         REFERENCE / "openapi.json": openapi(),
         REFERENCE / "stream.json": stream(),
     }
@@ -109,6 +121,20 @@ def settings() -> str:
         heads = ("setting", "default", "allowed", "meaning")
         parts += [f"## {title}", _table(heads, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def metrics() -> str:
+    """List every metric of the house, with its labels and who tells it."""
+    heads = ("metric", "type", "labels", "meaning", "told by")
+    parts = ["# Metrics", MADE_FROM.format(source="each metrics.py"), HOW_TO_READ]
+    for title, families in rooms().items():
+        parts += [f"## {title}", _table(heads, [_metric_row(each) for each in families])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _metric_row(each: Family) -> tuple[str, ...]:
+    labels = ", ".join(f"`{label}`" for label in each.labels)
+    return (f"`{each.name}`", each.kind, labels, each.words, ", ".join(each.who))
 
 
 def openapi() -> str:

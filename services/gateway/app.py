@@ -58,6 +58,8 @@ def build_gateway(
 ) -> Gateway:
     """Return all of it; no `origins` means localhost's only, for development."""
     api = build_api(parts, ready=ready, lifespan=lifespan)
+    for method, route, statuses in assembling.answers(api):
+        parts.metrics.expect_requests(method, route, statuses)
     crowd = Crowd(parts.limits.concurrent_requests)
     edge = Edge(api, metrics=parts.metrics, crowd=crowd)
     return Gateway(Cors(edge, origins=origins), express(SubmitClerk(parts, crowd)))

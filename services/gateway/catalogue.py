@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,8 @@ REFRESH_SECONDS: Final = 2.0
 SECOND_LOOK_SECONDS: Final = 0.5  # an unknown name makes us look again, at most this often
 MAX_DETAIL: Final = 300  # characters; a message quotes the offending value
 _SUGGESTIONS: Final = 3
+
+Heard = Callable[[Sequence[CatalogEntry], Collection[str]], None]
 
 log = structlog.get_logger()
 
@@ -45,9 +47,10 @@ class _Seen:
 class Catalogue:
     """The last catalogue that was not empty."""
 
-    def __init__(self, *, registry: Registry) -> None:
-        """Know nothing yet."""
+    def __init__(self, *, registry: Registry, heard: Heard = lambda _types, _queues: None) -> None:
+        """Know nothing yet; `heard` is told the types and queues when there are new ones."""
         self._registry = registry
+        self._heard = heard
         self._seen = _Seen()
         self._looking = asyncio.Lock()
         self._unread = Spell("catalogue_not_read", "catalogue_read_again")
@@ -133,7 +136,10 @@ class Catalogue:
                 self._unread.met(then="the types known so far stand")
                 return
             self._unread.over()
-            self._seen = _see(self._seen, entries, workers, at=time.monotonic())
+            before = self._seen
+            self._seen = _see(before, entries, workers, at=time.monotonic())
+            if before.types.keys() != self._seen.types.keys() or before.queues != self._seen.queues:
+                self._heard([one.entry for one in self._seen.types.values()], self._seen.queues)
 
 
 def payload_faults(job_type: JobType, payload: Mapping[str, object]) -> list[Fault]:

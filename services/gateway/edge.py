@@ -17,12 +17,12 @@ from services.gateway.crowd import Crowd
 from services.gateway.metrics import Metrics
 from services.gateway.problems import framework_code, problem, respond
 from services.gateway.refusals import Overloaded
+from services.gateway.tallies import NOWHERE, OTHER_METHOD
 from shared.contracts.errors import WaymarkError
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PROBES: Final = frozenset({"/live", "/ready", "/metrics"})  # never shed: they say why we shed
-_NOWHERE: Final = "(none)"  # the route of a path that has none
 
 log = structlog.get_logger()
 
@@ -41,9 +41,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in _METHODS else "(other)"
+        method = scope["method"] if scope["method"] in _METHODS else OTHER_METHOD
         if method == "HEAD":
-            scope = {**scope, "method": "GET"}  # the server leaves the body out
+            method = "GET"
+            scope = {**scope, "method": method}  # the server leaves the body out
         exchange = _Exchange(scope, send)
         started = time.monotonic()
         self._crowd.enter()
@@ -77,7 +78,7 @@ def _template(scope: Scope) -> str:
     if "route" in scope:
         return str(scope["route"].path)
     # a plain Starlette route inside FastAPI: known by its endpoint, and ours have no parameters
-    return str(scope["path"]) if "endpoint" in scope and not scope["path_params"] else _NOWHERE
+    return str(scope["path"]) if "endpoint" in scope and not scope["path_params"] else NOWHERE
 
 
 class _Exchange:

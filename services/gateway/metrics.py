@@ -1,12 +1,20 @@
 """Everything the gateway counts. Labels are closed sets: never a tenant, never a job."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.gateway.tallies import Tally, Timings
+from services.gateway.tallies import NOWHERE, OTHER_METHOD, Requests, Tally, Timings
+from shared.contracts.catalog import CatalogEntry
+from shared.contracts.job import DeadLetterReason
+from shared.contracts.lifecycle import State
+from shared.runtime.metrics.endings import Endings, Kind
+from shared.runtime.metrics.process import tell_of_store
+from shared.runtime.metrics.publishing import Publishing
 
 OUTCOMES: Final = (
     *("accepted", "replayed", "deduplicated", "conflict", "invalid", "too_large"),
@@ -21,7 +29,17 @@ DUTIES: Final = (
     "callbacks",
     "retention",
     "queues",
+    "outbox",
 )
+_KINDS: Final[tuple[Kind, ...]] = (
+    (State.CANCELLED, ""),
+    (State.EXPIRED, ""),
+    (State.FAILED, "delivery_limit"),
+    (State.FAILED, "rejected"),
+)
+_REASONS: Final = (DeadLetterReason.DELIVERY_LIMIT, DeadLetterReason.NOT_RETRYABLE)
+_OF_NOWHERE: Final = (400, 404, 405, 408, 413, 431, 500, 503)
+_ROUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # seconds
 _FAST: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
 _HTTP: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
@@ -47,14 +65,16 @@ class GateReason(StrEnum):
 class Metrics:
     """The gateway's numbers, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """Everything starts at zero, and is there from the start."""
-        self.registry = CollectorRegistry()
-        self._http = Timings(
-            "waymark_http_request_duration_seconds",
-            "From the request's head to the last byte of the answer.",
-            *("method", "route", "status"),
-            bounds=_HTTP,
+        self.registry = registry or CollectorRegistry()
+        self._http = Requests(
+            ("waymark_http_requests", "Answered requests; HEAD counts as GET."),
+            (
+                "waymark_http_request_duration_seconds",
+                "From the request's head to the last byte of the answer, by the status's class.",
+            ),
+            _HTTP,
         )
         self._submissions = Tally(
             "waymark_jobs_submissions",
@@ -69,11 +89,26 @@ class Metrics:
         )
         for of_every_request in (self._http, self._submissions, self._submit):
             self.registry.register(of_every_request)
-        self._publish = self._histogram(
-            "waymark_jobs_publish_duration_seconds",
-            "From handing messages over together to the broker's last confirm.",
-            "result",
+        self.publishing = Publishing(self.registry)
+        self.endings = Endings(self.registry, kinds=_KINDS, reasons=_REASONS)
+        self._of_housekeeping()
+        self._crashes = self._counter(
+            "waymark_http_unexpected_errors_total",
+            "Requests answered with 500 because of a mistake of ours.",
         )
+        self._broken = self._counter(
+            "waymark_gateway_faults_total",
+            "Exceptions that reached the outermost loop of what runs beside the requests: bugs.",
+            "where",
+        )
+        self._refusals = self._counter(
+            "waymark_http_refusals_total",
+            "Requests that were turned away at the gate.",
+            "reason",
+        )
+        self._be_born()
+
+    def _of_housekeeping(self) -> None:
         self._republished = self._counter(
             "waymark_jobs_republished_total", "Messages that housekeeping published.", "reason"
         )
@@ -84,7 +119,9 @@ class Metrics:
             "waymark_jobs_deleted_total", "Ended jobs that were kept long enough."
         )
         self._dead = self._counter(
-            "waymark_jobs_dead_letters_total", "Messages from the dead-letter queue.", "verdict"
+            "waymark_dead_letter_queue_messages_total",
+            "Messages from the dead-letter queue, by what the archivist did with them.",
+            "verdict",
         )
         self._duty_done = Gauge(
             "waymark_housekeeping_last_success_timestamp_seconds",
@@ -95,36 +132,27 @@ class Metrics:
         self._duty_failed = self._counter(
             "waymark_housekeeping_failures_total", "Rounds of a duty that failed.", "duty"
         )
-        self._crashes = self._counter(
-            "waymark_http_unexpected_errors_total",
-            "Requests answered with 500 because of a mistake of ours.",
+        self._rounds = self._counter(
+            "waymark_housekeeping_rounds_total",
+            "Rounds of a duty that this process has begun and ended, failed ones included.",
+            "duty",
         )
-        self._broken = self._faults()
-        self._refusals = self._counter(
-            "waymark_http_refusals_total",
-            "Requests that were turned away at the gate.",
-            "reason",
+        self._round_seconds = Histogram(
+            "waymark_housekeeping_round_duration_seconds",
+            "How long a round of a duty took; of `archive` a round is one dead letter.",
+            ("duty",),
+            buckets=_ROUNDS,
+            registry=self.registry,
         )
-        self._be_born()
 
     def _counter(self, name: str, words: str, *labels: str) -> Counter:
         return Counter(name, words, labels, registry=self.registry)
 
-    def _histogram(self, name: str, words: str, *labels: str) -> Histogram:
-        return Histogram(name, words, labels, buckets=_FAST, registry=self.registry)
-
-    def _faults(self) -> Counter:
-        return self._counter(
-            "waymark_gateway_faults_total",
-            "Exceptions that reached the outermost loop of what runs beside the requests: bugs.",
-            "where",
-        )
-
     def _be_born(self) -> None:
+        self._http.expect(OTHER_METHOD, NOWHERE, _OF_NOWHERE)
         for outcome in OUTCOMES:
             self._submissions.add(("", outcome), 0)
-        for result in ("confirmed", "failed"):
-            self._publish.labels(result)
+        self.endings.undecodable(0)
         for reason in ("outbox", "dead_letter", "overdue"):
             self._republished.labels(reason)
         for verdict in ("ack", "publish", "publish_later", "undecodable"):
@@ -134,15 +162,25 @@ class Metrics:
         for duty in DUTIES:
             self._duty_done.labels(duty)
             self._duty_failed.labels(duty)
+            self._rounds.labels(duty)
+            self._round_seconds.labels(duty)
+
+    def expect(self, types: Iterable[CatalogEntry], queues: Iterable[str] = ()) -> None:
+        """Create every combination at 0, for what workers have announced."""
+        for entry in types:
+            self.endings.expect(entry.queue, entry.type)
+            self._expect_queue(entry.queue)
+        for queue in queues:
+            self._expect_queue(queue)
+
+    def _expect_queue(self, queue: str) -> None:
+        for outcome in OUTCOMES:
+            self._submissions.add((queue, outcome), 0)
+        self._submit.expect((queue,))
 
     def watch_store(self, evicting: Callable[[], str | None]) -> None:
         """Tell of a store that evicts."""
-        gauge = Gauge(
-            "waymark_store_evicts",
-            "1 while Redis may evict what was accepted: its maxmemory-policy is not noeviction.",
-            registry=self.registry,
-        )
-        gauge.set_function(lambda: evicting() is not None)
+        tell_of_store(self.registry, evicting)
 
     def expect_works(self, names: Iterable[str]) -> None:
         """Count from 0 what may break beside the requests."""
@@ -155,7 +193,11 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; `route` is the template of its path."""
-        self._http.observe((method, route, str(status)), seconds)
+        self._http.observe(method, route, status, seconds)
+
+    def expect_requests(self, method: str, route: str, statuses: Iterable[int]) -> None:
+        """Count from 0 what a route may answer."""
+        self._http.expect(method, route, statuses)
 
     def refused(self, reason: GateReason) -> None:
         """Count a request that did not come through the gate."""
@@ -173,10 +215,6 @@ class Metrics:
         """Observe a submit that was accepted."""
         self._submit.observe((queue,), seconds)
 
-    def publish_took(self, seconds: float, *, failed: bool) -> None:
-        """Observe a publish; `failed`: of one of its messages at least nobody knows."""
-        self._publish.labels("failed" if failed else "confirmed").observe(seconds)
-
     def republished(self, reason: str) -> None:
         """Count a message that housekeeping published."""
         self._republished.labels(reason).inc()
@@ -192,6 +230,16 @@ class Metrics:
     def dead_letter(self, verdict: str) -> None:
         """Count a message from the dead-letter queue."""
         self._dead.labels(verdict).inc()
+
+    @contextmanager
+    def duty_round(self, duty: str) -> Iterator[None]:
+        """Count what is done inside as a round of a duty, and how long it takes."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._rounds.labels(duty).inc()
+            self._round_seconds.labels(duty).observe(time.monotonic() - started)
 
     def duty_done(self, duty: str) -> None:
         """Note that a round of a duty is done."""

@@ -50,6 +50,7 @@ from shared.adapters.store_redis import (
     RedisRegistry,
     StoreKeeping,
 )
+from shared.runtime.metrics.process import build_registry
 from shared.runtime.store_pulse import StorePulse
 from shared.stream.switchboard import Switchboard
 
@@ -84,10 +85,12 @@ def build(settings: GatewaySettings) -> Gateway:
     """Return the gateway; it connects to nothing before it is started."""
     identity = f"gateway-{socket.gethostname()}-{os.getpid()}-{uuid_utils.uuid4().hex[:8]}"
     world = _world(settings, identity)
-    metrics = Metrics()
+    metrics = Metrics(
+        build_registry("gateway", version=settings.version, revision=settings.revision)
+    )
     letters = LetterMetrics(metrics.registry)
     ring = KeyRing(KeysFile(settings.keys_file), world.key_book, now_ms=_now_ms)
-    catalogue = Catalogue(registry=world.registry)
+    catalogue = Catalogue(registry=world.registry, heard=metrics.expect)
     audit = AuditTrail(world.audit, registry=metrics.registry, now_ms=_now_ms)
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)

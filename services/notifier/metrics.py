@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -88,18 +87,6 @@ class NotifierCollector(Collector):
         )
         yield _counters("closes", "Connections closed, by code or who left.", "code", tally.closed)
         yield _counters("refusals", "Handshakes refused, by status.", "status", tally.refused)
-
-
-def build_registry(
-    hub: Callable[[], Hub | None], reconnects: Callable[[], int]
-) -> CollectorRegistry:
-    """Return the registry behind /metrics."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    registry.register(NotifierCollector(hub, reconnects))
-    return registry
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -14,7 +14,7 @@ from services.notifier.crowd import Limits
 from services.notifier.door import Threshold
 from services.notifier.draining import Haste
 from services.notifier.hub import Hub
-from services.notifier.metrics import build_registry
+from services.notifier.metrics import NotifierCollector
 from services.notifier.revocations import Revocations
 from services.notifier.rules import Admission, Rules
 from services.notifier.settings import NotifierSettings
@@ -23,6 +23,7 @@ from shared.adapters.store_redis import AsyncRedisStore, RedisKeyBook
 from shared.contracts.errors import RevokedToken
 from shared.contracts.tokens import verify
 from shared.runtime import probes
+from shared.runtime.metrics.process import build_registry
 from shared.runtime.serving import Drain
 from shared.runtime.store_pulse import StorePulse
 from shared.runtime.watchdog import Watchdog
@@ -40,6 +41,8 @@ class Notifier(NamedTuple):
 def wire(settings: NotifierSettings) -> Notifier:
     """Return the notifier; it connects to nothing before its lifespan begins."""
     parts = _Parts(settings)
+    registry = build_registry("notifier", version=settings.version, revision=settings.revision)
+    registry.register(NotifierCollector(lambda: parts.hub, lambda: parts.feed.reconnects))
     routes = probes.routes(
         live={},
         ready={
@@ -47,7 +50,7 @@ def wire(settings: NotifierSettings) -> Notifier:
             "feed": parts.feed_fault,
             "store": lambda: parts.pulse.complaint,
         },
-        registry=build_registry(lambda: parts.hub, lambda: parts.feed.reconnects),
+        registry=registry,
     )
     return Notifier(build_app(parts.open_hub, list(routes)), parts.drain)
 

@@ -47,7 +47,7 @@ class WaymarkBroker(RabbitmqBroker):
             # All of it, in this order; each may only look on.
             middleware=[
                 LogContext(),  # first, so that what the next ones log has its names
-                SlotGauge(metrics),
+                SlotGauge(metrics.occupancy),
             ],
         )
         self.parameters: Any = _parameters(amqp_url, name)

@@ -16,6 +16,7 @@ import structlog
 from services.worker.attempts.attempt import Attempt
 from services.worker.attempts.claiming import Claims
 from services.worker.attempts.concluding import Facts, conclude
+from services.worker.attempts.counting import count_end
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.attempts.telling import Teller
@@ -99,8 +100,13 @@ class Executor:
         claimed = tools.claims.claim(delivery)
         if isinstance(claimed, Answer):
             return claimed
-        with tools.heartbeats.keep(claimed):
-            return self._run(delivery, claimed, entry)
+        queue = claimed.job.queue
+        tools.metrics.occupancy.begin(queue)
+        try:
+            with tools.heartbeats.keep(claimed):
+                return self._run(delivery, claimed, entry)
+        finally:
+            tools.metrics.occupancy.end(queue)
 
     def _run(self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry) -> Answer:
         tools = self._tools
@@ -123,6 +129,8 @@ class Executor:
         settled = tools.settlements.write(attempt, end)
         outcome = outcome_of(end, settled)
         tools.metrics.ended(attempt.job, outcome, seconds)
+        if settled is not None and settled.verdict is SettleVerdict.OK:
+            count_end(tools.metrics, attempt.job, end, settled, ended, seconds=seconds)
         asked_at = attempt.mailbox.cancelled_at
         if isinstance(end, Stop) and outcome is Outcome.CANCELLED and asked_at is not None:
             tools.metrics.stopped(end.rung, tools.monotonic() - asked_at)
@@ -149,6 +157,7 @@ class Executor:
             deadlines=deadlines,
             teller=teller,
             freezes=entry.isolation == "slot",
+            occupancy=tools.metrics.occupancy,
             monotonic=tools.monotonic,
         ).until_end()
 

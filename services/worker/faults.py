@@ -21,6 +21,8 @@ CANCELLED: Final = "cancelled"
 INVALID_PAYLOAD: Final = "invalid_payload"
 RESULT_TOO_LARGE: Final = "result_too_large"
 UNKNOWN_TYPE: Final = "unknown_type"
+ATTEMPTS_EXHAUSTED: Final = "attempts_exhausted"  # this and the next are given by a claim
+TOO_MANY_STEPS: Final = "too_many_steps"
 
 _GENERIC: Final = "The job failed. Its operators can see why."
 _MIB: Final = 2**20

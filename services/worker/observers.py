@@ -5,7 +5,7 @@ from dramatiq import Middleware
 from dramatiq.broker import Broker, MessageProxy
 
 from services.worker.intake.delivery import Delivery
-from services.worker.metrics import WorkerMetrics
+from services.worker.occupancy import Occupancy
 
 
 class LogContext(Middleware):
@@ -34,16 +34,16 @@ class LogContext(Middleware):
 
 
 class SlotGauge(Middleware):
-    """Counts the slots that are busy."""
+    """Tells which slots have a delivery in hand."""
 
-    def __init__(self, metrics: WorkerMetrics) -> None:
-        """Count on `metrics`."""
-        self._metrics = metrics
+    def __init__(self, occupancy: Occupancy) -> None:
+        """Tell `occupancy`."""
+        self._occupancy = occupancy
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """One more."""
         del broker, message
-        self._metrics.slots_busy.inc()
+        self._occupancy.take()
 
     def after_process_message(
         self,
@@ -55,4 +55,4 @@ class SlotGauge(Middleware):
     ) -> None:
         """One less."""
         del broker, message, result, exception
-        self._metrics.slots_busy.dec()
+        self._occupancy.leave()

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-
 from services.worker.announce import Announcer
 from services.worker.attempts.attempt import running_job
 from services.worker.attempts.claiming import Claims, Identity
@@ -45,6 +43,7 @@ from shared.adapters.store_redis import (
     StoreKeeping,
 )
 from shared.contracts.catalog import CatalogEntry, WorkerCard
+from shared.runtime.metrics.process import build_registry
 
 _MS: Final = 1000
 
@@ -98,7 +97,8 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         SystemExit: status 1 with one line on stderr; the loaded types cannot be served.
     """
     ground = _ground(settings, slots)
-    stubborn = Stubborn(ground.store, LoopPublisher(ground.publisher, ground.loop), ground.intake)
+    publisher = LoopPublisher(ground.publisher, ground.loop, ground.metrics.publishing)
+    stubborn = Stubborn(ground.store, publisher, ground.intake)
     identity = Identity(worker=ground.card.id, lease_ms=settings.lease_ms)
     claims = Claims(stubborn, ground.intake, identity, ground.metrics, monotonic=time.monotonic)
     pulse = Pulse(
@@ -130,9 +130,11 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
     entries = _servable(slots)
     queues = settings.queues or tuple(sorted({entry.queue for entry in entries}))
     card = _card(settings, entries, queues)
-    metrics = WorkerMetrics(CollectorRegistry())
-    metrics.expect(entries)
-    metrics.slots_total.set(settings.slots)
+    metrics = WorkerMetrics(
+        build_registry("worker", version=settings.version, revision=settings.revision)
+    )
+    metrics.expect(entries, queues=queues)
+    metrics.occupancy.slots = settings.slots
     redis_url = settings.redis_url.get_secret_value()
     aio_store = AsyncRedisStore(redis_url)
     keeping = StoreKeeping(aio_store.keeping)
@@ -168,7 +170,7 @@ def _executor(ground: _Ground, stubborn: Stubborn, claims: Claims, pulse: Pulse)
             heartbeats=pulse,
             claims=claims,
             settlements=Settlements(stubborn, claims, ground.intake),
-            unknown=UnknownTypes(stubborn, claims, ground.types),
+            unknown=UnknownTypes(stubborn, claims, ground.types, ground.metrics),
             intake=ground.intake,
             broken=ground.broken,
             metrics=ground.metrics,

@@ -78,10 +78,12 @@ class ClaimAnswer:
     """`delay` for LIVE, NOT_DUE and PAUSED; `publish` for a STALE whose successor is unconfirmed.
 
     `job` comes with RUN and is the record as claimed (its `attempt` is this attempt's number).
+    `code` comes with POISON and EXHAUSTED when it was this claim that recorded them.
     """
 
     verdict: ClaimVerdict
     delay: int = 0
+    code: str = ""
     publish: RunJob | None = None
     job: JobRecord | None = None
 

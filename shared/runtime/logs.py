@@ -6,6 +6,7 @@ A terminal gets a readable rendering instead. Passwords in URLs, API keys and JW
 import logging
 import re
 import sys
+import threading
 from typing import Final
 
 import structlog
@@ -19,6 +20,29 @@ _SECRETS: Final = (
     (re.compile(r"\b(wm_[A-Za-z0-9-]+_)[A-Za-z0-9_-]+"), r"\1***"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
 )
+
+
+class LineTally(logging.Filter):
+    """Counts the lines that are written, from WARNING on; lets every line pass."""
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        super().__init__()
+        self.counts: Final = {"warning": 0, "error": 0, "critical": 0}
+        self._counting = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Count a line."""
+        if record.levelno >= logging.WARNING:
+            word = "warning"
+            if record.levelno >= logging.ERROR:
+                word = "critical" if record.levelno >= logging.CRITICAL else "error"
+            with self._counting:
+                self.counts[word] += 1
+        return True
+
+
+tally: Final = LineTally()  # of this process; `shared.runtime.metrics` tells it
 
 
 def configure(service: str, level: str) -> None:
@@ -38,6 +62,7 @@ def configure(service: str, level: str) -> None:
         name_service,
     ]
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(tally)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps, processors=_rendering(readable=readable)

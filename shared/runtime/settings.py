@@ -27,6 +27,7 @@ class CommonSettings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")  # where Redis is
     log_level: str = "INFO"  # DEBUG, INFO, WARNING or ERROR
     version: str = "dev"  # of this build, as its operator calls it: a tag, a commit
+    revision: str = ""  # the commit this build was made from
     host: str = "127.0.0.1"  # where this service listens
     lease_ms: int = Field(default=15_000, ge=1_000)  # an attempt's right to live; PROTOCOL, Leases
     watchdog_seconds: float = Field(default=30.0, gt=0)  # a loop stuck for longer ends its process

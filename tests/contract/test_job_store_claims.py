@@ -216,7 +216,7 @@ def test_poison_after_two_crashes(world: World) -> None:
     assert (dead.state, dead.crashes, dead.spent) == (State.FAILED, 2, 2)
     assert dead.dead_letter == DeadLetter(since=world.now, reason=DeadLetterReason.POISON)
     assert dead.error
-    assert msgspec.json.decode(dead.error)["code"] == "poison"
+    assert msgspec.json.decode(dead.error)["code"] == answer.code == "poison"
     assert world.do(asked) == answer
     assert say.claim(world, third).verdict is ClaimVerdict.FINAL
 

@@ -147,7 +147,7 @@ class Bench:
                 heartbeats=self.heartbeats,
                 claims=claims,
                 settlements=Settlements(stubborn, claims, self.intake, pause=self._pause),
-                unknown=UnknownTypes(stubborn, claims, self.types),
+                unknown=UnknownTypes(stubborn, claims, self.types, self.metrics),
                 intake=self.intake,
                 broken=self.broken,
                 metrics=self.metrics,

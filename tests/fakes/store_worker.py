@@ -37,7 +37,8 @@ def claim(tenant: Tenant, op: ops.Claim) -> ClaimAnswer:
         return _run(tenant, job)
     if job.final:
         if job.verdict_token == op.token:
-            return ClaimAnswer(verdict=ClaimVerdict(job.verdict))
+            code = json.loads(job.error)["code"] if job.dead_letter and job.error else ""
+            return ClaimAnswer(verdict=ClaimVerdict(job.verdict), code=code)
         if not (job.dead_letter and dispatch > job.dispatch):
             return ClaimAnswer(verdict=ClaimVerdict.FINAL)
     if dispatch < job.dispatch:
@@ -129,7 +130,7 @@ def _bury(
     text = json.dumps(error, separators=(",", ":"))
     job.verdict_token, job.verdict = op.token, verdict
     tenant.give_up(job, reason, text, text)
-    return ClaimAnswer(verdict=verdict)
+    return ClaimAnswer(verdict=verdict, code=code)
 
 
 def heartbeat(tenant: Tenant, op: ops.Heartbeat) -> Renewal:

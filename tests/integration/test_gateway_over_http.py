@@ -286,7 +286,7 @@ async def test_the_page_of_docs_and_the_description_are_there(http: httpx.AsyncC
 
 
 def filed(gateway: RunningGateway, verdict: str) -> float:
-    name = f'waymark_jobs_dead_letters_total{{verdict="{verdict}"}} '
+    name = f'waymark_dead_letter_queue_messages_total{{verdict="{verdict}"}} '
     for line in gateway.get("/metrics").text.splitlines():
         if line.startswith(name):
             return float(line.removeprefix(name))

@@ -174,7 +174,7 @@ class Acceptance:
                 faults = await self._publisher.publish_many(messages)
         except TimeoutError:
             log.debug("publish_took_too_long", jobs=len(jobs))
-        self._metrics.publish_took(time.monotonic() - started, failed=any(faults))
+        self._metrics.publishing.took(time.monotonic() - started, failed=any(faults))
         return faults
 
     async def _confirm(self, jobs: Sequence[JobRecord]) -> None:

@@ -7,8 +7,9 @@ from typing import Final
 
 import structlog
 import uuid_utils
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
+from services.gateway.audit.metrics import AuditMetrics
 from shared.contracts.audit import AuditEntry
 from shared.contracts.errors import StoreUnavailable
 from shared.ports import AuditLog
@@ -31,11 +32,7 @@ class AuditTrail:
         self._store = store
         self._now_ms = now_ms
         self._waiting: deque[AuditEntry] = deque()
-        self._lost = Counter(
-            "waymark_audit_entries_lost_total",
-            "Operator actions that stand in the log only: the store was away for too long.",
-            registry=registry,
-        )
+        self._metrics = AuditMetrics(registry)
 
     async def note(
         self, *, tenant: str | None, by: str, action: str, target: str, reason: str | None
@@ -75,7 +72,7 @@ class AuditTrail:
 
     def _keep(self, entry: AuditEntry) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            self._lost.inc()
+            self._metrics.lost()
             log.error("audit_entry_lost", id=entry.id)
             return
         self._waiting.append(entry)

@@ -80,7 +80,8 @@ class Archivist:
 
     async def _settle(self, delivery: DeadLetterDelivery) -> None:
         try:
-            await self._file_at_last(delivery)
+            with self._metrics.duty_round("archive"):
+                await self._file_at_last(delivery)
         except Exception:
             # It stays unacked and comes again with the next connection.
             self._metrics.duty_failed("archive")

@@ -71,7 +71,8 @@ class Herald:
         """Look once a second, for ever."""
         while True:
             if self._duty.held and self._publisher.ready:
-                await self._round()
+                with self._metrics.duty_round("callbacks"):
+                    await self._round()
             await pause(PERIOD_SECONDS)
 
     async def _round(self) -> None:

@@ -60,7 +60,8 @@ class OverdueWatch:
         try:
             while True:
                 if self._duty.held and self._publisher.ready:
-                    await self._round()
+                    with self._metrics.duty_round("overdue"):
+                        await self._round()
                 else:
                     self._signs.forget()
                 await pause(min(LONGEST_PERIOD_SECONDS, self._after / LOOKS_WITHIN))

@@ -32,7 +32,8 @@ class QueueWatch:
         """Look every 5 s, for ever."""
         while True:
             if self._duty.held:
-                await self._round()
+                with self._metrics.duty_round("queues"):
+                    await self._round()
             else:
                 self._queues.tell(())
             await pause(PERIOD_SECONDS)

@@ -69,7 +69,8 @@ class Redriver:
         async with asyncio.TaskGroup() as campaigns:
             while True:
                 if self._duty.held:
-                    await self._round(campaigns)
+                    with self._metrics.duty_round("redrive"):
+                        await self._round(campaigns)
                 else:
                     self._letters.waiting({})
                 await pause(SURVEY_SECONDS)

@@ -60,7 +60,8 @@ class Sweeper:
         while True:
             due = loop.time() + PERIOD_SECONDS
             if self._duty.held:
-                await self._round(name, do)
+                with self._metrics.duty_round(name):
+                    await self._round(name, do)
             await pause(max(0.0, due - loop.time()))
 
     async def _round(self, name: str, do: Callable[[str], Awaitable[None]]) -> None:

@@ -37,7 +37,8 @@ class Weeder:
         """Look every 5 s, for ever."""
         while True:
             if self._duty.held:
-                await self._round()
+                with self._metrics.duty_round("retention"):
+                    await self._round()
             await pause(PERIOD_SECONDS)
 
     async def _round(self) -> None:

@@ -1,10 +1,12 @@
 """The whole OpenAPI document: what each call says of itself, and what holds for all of them."""
 
+from collections.abc import Collection, Iterator
 from http import HTTPMethod
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import Route
 
 from services.gateway.openapi import (
     access_schemas,
@@ -24,6 +26,7 @@ from services.gateway.openapi.headers import ANSWERED
 
 Extra = dict[str, Any]
 _CALLS: Final = frozenset(method.lower() for method in HTTPMethod)
+_OF_PAGES: Final = (200, 304, 404, 500, 503)
 _NAMED_BY_UUID: Final = frozenset({"job", "campaign"})
 
 
@@ -36,6 +39,22 @@ def complete(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign] # FastAPI's documented way
+
+
+def answers(app: FastAPI) -> Iterator[tuple[str, str, Collection[int]]]:
+    """Yield each call, by method and path, and the statuses that it may be answered with."""
+    told: set[str] = set()
+    for path, calls in app.openapi()["paths"].items():
+        told.add(path)
+        for method in calls.keys() & _CALLS:
+            yield method.upper(), path, [int(status) for status in calls[method]["responses"]]
+    for route in app.routes:
+        if isinstance(route, Route) and route.include_in_schema is False:
+            yield from ((method, route.path, _OF_PAGES) for method in _methods(route, told))
+
+
+def _methods(route: Route, told: Collection[str]) -> Collection[str]:
+    return () if route.path in told else (route.methods or set()) - {"HEAD"}
 
 
 def _document(app: FastAPI) -> Extra:

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from services.worker.attempts.attempt import Attempt, Mailbox
+from services.worker.attempts.counting import count_claim
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.intake.gate import Intake
@@ -77,6 +78,7 @@ class Claims:
             return self.unresolved(delivery)
         self._metrics.claimed(message.options.queue, answer.verdict)
         if answer.verdict is not ClaimVerdict.RUN:
+            count_claim(self._metrics, message, answer)
             return self._obey(delivery, answer)
         if answer.job is None:
             raise AssertionError("RUN comes with the record")

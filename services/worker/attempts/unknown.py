@@ -8,8 +8,10 @@ import structlog
 
 from services.worker import faults
 from services.worker.attempts.claiming import Claims
+from services.worker.attempts.counting import count_parked
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
+from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Park, Read
 from shared.contracts.overdue import Expect
@@ -57,8 +59,11 @@ class TypeWatch:
 class UnknownTypes:
     """Sends such messages round the ladder, and parks them when nobody is left to know them."""
 
-    def __init__(self, stubborn: Stubborn, claims: Claims, types: TypeWatch) -> None:
+    def __init__(
+        self, stubborn: Stubborn, claims: Claims, types: TypeWatch, metrics: WorkerMetrics
+    ) -> None:
         """Describe it."""
+        self._metrics = metrics
         self._stubborn = stubborn
         self._claims = claims
         self._types = types
@@ -68,6 +73,7 @@ class UnknownTypes:
         """Return how the delivery is settled."""
         message = delivery.job
         log.info("type_unknown", job_id=message.job, type=message.type)
+        self._metrics.endings.expect(message.options.queue, message.type)
         coming = self._count_coming(message)
         if coming >= GIVEN_UP_AT and self._types.gone(message.type):
             answer = self._park(delivery)
@@ -99,6 +105,7 @@ class UnknownTypes:
         if parked is None:
             return self._claims.unresolved(delivery)
         if parked:
+            count_parked(self._metrics, message)
             return Answer.NACK
         # Not this dispatch, or not waiting. Only a final job's message may simply go.
         record = self._stubborn.ask(

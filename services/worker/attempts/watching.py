@@ -11,6 +11,7 @@ from services.worker.attempts.attempt import Mailbox
 from services.worker.attempts.telling import Teller
 from services.worker.cancelling import CANCELLED, Rung, rung_due
 from services.worker.limits import Deadlines, LimitStep, limit_step
+from services.worker.occupancy import Occupancy
 from services.worker.slots.terms import (
     CANCEL_ASKED,
     Died,
@@ -61,9 +62,12 @@ class Watch:
         deadlines: Deadlines,
         teller: Teller,
         freezes: bool = True,
+        occupancy: Occupancy,
         monotonic: Callable[[], float],
     ) -> None:
         """Describe it; `deadlines` by the clock `monotonic` (seconds).
+
+        `occupancy` is told of freezes.
 
         `freezes`: the slot stands still while its lease is not renewed, as a process does.
         """
@@ -76,6 +80,7 @@ class Watch:
         self._looked_at = monotonic()
         self._freezes_at = mailbox.freezes_at
         self._freezes = freezes
+        self._occupancy = occupancy
         self._frozen = False
         self._frozen_for = 0.0
         self._rung = Rung.NONE
@@ -96,6 +101,9 @@ class Watch:
             # A bug of ours: the handler must not go on without anybody to watch over it.
             self._abandon()
             raise
+        finally:
+            if self._frozen:
+                self._occupancy.thaw()
 
     def _follow(self) -> Ended:
         while True:
@@ -116,14 +124,19 @@ class Watch:
         """Count for how long the slot has stood frozen: that is no fault of the job's."""
         if not self._freezes:
             return
-        self._frozen_for += max(0.0, now - max(self._looked_at, self._freezes_at))
+        stood = now - max(self._looked_at, self._freezes_at)
+        if stood > 0:
+            self._frozen_for += stood
+            self._occupancy.stand(stood)
         self._looked_at, self._freezes_at = now, self._mailbox.freezes_at
         if self._frozen == (now >= self._freezes_at):
             return
         self._frozen = not self._frozen
         if self._frozen:
+            self._occupancy.freeze()
             log.warning("attempt_frozen", why="its lease is not renewed", then="waits for that")
         else:
+            self._occupancy.thaw()
             log.info("attempt_continues", frozen_seconds=round(self._frozen_for, 1))
 
     def _abandon(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, Final, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeVar
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable
 from shared.ports import CommandPublisher
+from shared.runtime.metrics.publishing import Publishing
 
 T = TypeVar("T")
 
@@ -61,10 +63,13 @@ class HouseLoop:
 class LoopPublisher:
     """The publisher of the house loop, for threads."""
 
-    def __init__(self, publisher: CommandPublisher, loop: HouseLoop) -> None:
-        """Describe it."""
+    def __init__(
+        self, publisher: CommandPublisher, loop: HouseLoop, publishing: Publishing
+    ) -> None:
+        """Describe it; `publishing` hears how long each took."""
         self._publisher = publisher
         self._loop = loop
+        self._publishing = publishing
 
     def publish(self, message: RunJob) -> None:
         """Send to the work queue of its job; raises as the port says."""
@@ -75,7 +80,11 @@ class LoopPublisher:
         self._wait(self._publisher.publish_later(message, delay_ms=delay_ms))
 
     def _wait(self, sending: Coroutine[Any, Any, None]) -> None:
+        started, failed = time.monotonic(), True
         try:
             self._loop.call(sending, within=CONFIRM_SECONDS)
+            failed = False
         except FutureTimeout as fault:
             raise BrokerUnavailable("The publisher did not answer.") from fault
+        finally:
+            self._publishing.took(time.monotonic() - started, failed=failed)

@@ -48,8 +48,10 @@ def _claimed(op: ops.Claim, reply: list[Any]) -> answers.ClaimAnswer:
     job = whole(op.tenant, op.message.job, reply)
     if verdict is answers.ClaimVerdict.STALE:
         return answers.ClaimAnswer(verdict=verdict, publish=RunJob.of(job) if job else None)
-    delay = reply[1] if len(reply) > 1 else 0
-    return answers.ClaimAnswer(verdict=verdict, delay=delay, job=job)
+    told = reply[1] if len(reply) > 1 else 0
+    if isinstance(told, bytes):
+        return answers.ClaimAnswer(verdict=verdict, code=text(told))
+    return answers.ClaimAnswer(verdict=verdict, delay=told, job=job)
 
 
 def _renewed(_: ops.Heartbeat, reply: list[Any]) -> answers.Renewal:

@@ -20,7 +20,7 @@ local function bury(verdict, reason, code, words)
   local text = '{"code":"' .. code .. '","message":"' .. words
     .. '","type":"' .. code .. '","retryable":false}'
   give_up(reason, text, text)
-  return { verdict }
+  return { verdict, code }
 end
 
 -- The job waits and this is its message: may it run now?
@@ -55,7 +55,9 @@ if not job.state then
   if answer then return answer end
 end
 if job.state == 'running' and job.token == token then return reply('run') end
-if is_final() and job.verdict_token == token then return { job.verdict } end
+if is_final() and job.verdict_token == token then
+  return { job.verdict, job.dead_reason and redis.call('HGET', JOB, 'dead_code') or nil }
+end
 if is_final() and not (job.dead_reason and message.dispatch > job.dispatch) then
   return { 'final' }
 end

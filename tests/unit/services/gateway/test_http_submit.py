@@ -388,7 +388,7 @@ async def test_submissions_are_counted_by_what_became_of_them(gateway: FakeGatew
     assert gateway.count(name, queue="", outcome="invalid") == 2
     assert (
         gateway.count(
-            "waymark_http_request_duration_seconds_count",
+            "waymark_http_requests_total",
             method="POST",
             route="/v1/jobs",
             status="202",

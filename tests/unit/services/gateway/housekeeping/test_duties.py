@@ -232,7 +232,7 @@ async def test_what_the_broker_gave_up_is_published_again_before_its_ack() -> No
         await soon(lambda: letter.acked)
 
     assert [message.job for message, _ in house.publisher.sent] == [JOB]
-    assert house.count("waymark_jobs_dead_letters_total", verdict="publish") == 1
+    assert house.count("waymark_dead_letter_queue_messages_total", verdict="publish") == 1
 
 
 async def test_a_letter_about_a_final_job_is_acked_and_changes_nothing() -> None:
@@ -281,7 +281,7 @@ async def test_what_nobody_can_decode_is_kept_before_its_ack() -> None:
     async with working(house.duty.keep, archivist(house, letter).archive):
         await soon(lambda: letter.acked)
 
-    assert house.count("waymark_jobs_dead_letters_total", verdict="undecodable") == 1
+    assert house.count("waymark_dead_letter_queue_messages_total", verdict="undecodable") == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What several services tell of the same; the rest is named in each service's own `metrics.py`."""

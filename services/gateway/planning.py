@@ -10,7 +10,6 @@ from services.gateway.credentials import Caller
 from services.gateway.requests.jobs import JobRequest
 from shared.contracts.job import DEFAULT_RETENTION
 from shared.contracts.operations import IdempotencyKey, Submit
-from shared.contracts.tracing import TraceContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ def operation_for(
     job_type: JobType,
     *,
     caller: Caller,
-    trace: TraceContext,
+    traceparent: str | None,
     key: IdempotencyKey | None,
     terms: Terms,
 ) -> Submit:
@@ -52,8 +51,7 @@ def operation_for(
         run_at=request.run_at,
         expires_at=request.expires_at,
         key=key,
-        traceparent=trace.traceparent,
-        tracestate=trace.tracestate,
+        traceparent=traceparent,
         retention=terms.retention if kept is None else round(kept * 1000),
         quota=terms.max_live_jobs,
         unique_key=request.unique_key,

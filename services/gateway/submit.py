@@ -35,7 +35,6 @@ from shared.contracts.answers import SubmitVerdict
 from shared.contracts.errors import WaymarkError
 from shared.contracts.idempotency import Recall
 from shared.contracts.operations import IdempotencyKey, Submit
-from shared.contracts.tracing import TraceContext
 from shared.ports import AsyncJobStore, CommandPublisher
 from shared.runtime.spells import Histories, Spell
 
@@ -72,7 +71,7 @@ class Submission:
         payload: str,
         *,
         caller: Caller,
-        trace: TraceContext,
+        traceparent: str | None,
         key: IdempotencyKey | None,
     ) -> Submit:
         """Check a request against the catalogue and return the operation it asks for.
@@ -97,7 +96,7 @@ class Submission:
             payload,
             job_type,
             caller=caller,
-            trace=trace,
+            traceparent=traceparent,
             key=key,
             terms=self._terms,
         )
@@ -108,7 +107,7 @@ class Submission:
         payload: str,
         *,
         caller: Caller,
-        trace: TraceContext,
+        traceparent: str | None,
         key: IdempotencyKey | None,
     ) -> Submit | None:
         """Return what `plan` would; None where it would refuse, or look at the catalogue."""
@@ -126,7 +125,7 @@ class Submission:
             payload,
             job_type,
             caller=caller,
-            trace=trace,
+            traceparent=traceparent,
             key=key,
             terms=self._terms,
         )

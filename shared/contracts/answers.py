@@ -193,5 +193,4 @@ class Position:
     progress: str | None
     result: str | None
     error: str | None
-    traceparent: str | None = None
     steps: tuple[Step, ...] = field(default=())

@@ -45,7 +45,6 @@ class _Snapshot(msgspec.Struct, tag="snapshot", tag_field="type"):
     result: msgspec.Raw
     error: msgspec.Raw
     history: list[_Past]
-    traceparent: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Progress(msgspec.Struct, tag="progress", tag_field="type"):
@@ -147,7 +146,6 @@ class Place:
                     _Past(past.step, past.state, _written.decode(past.frame).at)
                     for past in here.steps
                 ],
-                traceparent=here.traceparent or msgspec.UNSET,
             )
         )
 

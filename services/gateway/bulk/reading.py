@@ -16,8 +16,7 @@ from services.gateway.refusals import InFlight, Refusal, Unavailable
 from services.gateway.requests.bodies import check_json_headers, parse_json, receive_body
 from services.gateway.requests.bulk import BulkRequest, key_of_job, parse_bulk_request, point_into
 from services.gateway.requests.idempotency import HEADER, idempotency_key
-from services.gateway.tracing import context_of, new_trace
-from services.gateway.wanted import read_job_request
+from services.gateway.wanted import read_job_request, traceparent_of
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, Submit
 
@@ -60,7 +59,7 @@ class Reader:
         """Keep what every one of them is planned with."""
         self._bulk = bulk
         self._key = key
-        self._trace = context_of(request.headers, new_trace)
+        self._traceparent = traceparent_of(request.headers)
         self._parts = parts
         self._caller = caller
 
@@ -106,7 +105,7 @@ class Reader:
                 wanted,
                 payload,
                 caller=self._caller,
-                trace=self._trace,
+                traceparent=self._traceparent,
                 key=self.key(place),
             )
             alike.note(text, planned, await self._parts.catalogue.find(planned.type))

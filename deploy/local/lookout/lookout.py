@@ -175,6 +175,8 @@ class Lookout:
                 f"--storage.path={self.folder / 'alertmanager'}",
                 "--cluster.listen-address=",
             ),
+            # Well before the scrape gives up: a frozen Redis is then told of as one that is down.
+            REDIS_EXPORTER: (f"--connection-timeout={min(3.0, 0.6 * self._every):g}s",),
         }.get(kind, ())
         return Program(kind, self._house.root, self._ports[kind], arguments, self._env)
 

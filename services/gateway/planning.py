@@ -10,6 +10,7 @@ from services.gateway.credentials import Caller
 from services.gateway.requests.jobs import JobRequest
 from shared.contracts.job import DEFAULT_RETENTION
 from shared.contracts.operations import IdempotencyKey, Submit
+from shared.contracts.tracing import TraceContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ def operation_for(
     job_type: JobType,
     *,
     caller: Caller,
-    traceparent: str | None,
+    trace: TraceContext,
     key: IdempotencyKey | None,
     terms: Terms,
 ) -> Submit:
@@ -51,7 +52,8 @@ def operation_for(
         run_at=request.run_at,
         expires_at=request.expires_at,
         key=key,
-        traceparent=traceparent,
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
         retention=terms.retention if kept is None else round(kept * 1000),
         quota=terms.max_live_jobs,
         unique_key=request.unique_key,

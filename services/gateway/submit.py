@@ -35,6 +35,7 @@ from shared.contracts.answers import SubmitVerdict
 from shared.contracts.errors import WaymarkError
 from shared.contracts.idempotency import Recall
 from shared.contracts.operations import IdempotencyKey, Submit
+from shared.contracts.tracing import TraceContext
 from shared.ports import AsyncJobStore, CommandPublisher
 from shared.runtime.spells import Histories, Spell
 
@@ -71,7 +72,7 @@ class Submission:
         payload: str,
         *,
         caller: Caller,
-        traceparent: str | None,
+        trace: TraceContext,
         key: IdempotencyKey | None,
     ) -> Submit:
         """Check a request against the catalogue and return the operation it asks for.
@@ -96,7 +97,7 @@ class Submission:
             payload,
             job_type,
             caller=caller,
-            traceparent=traceparent,
+            trace=trace,
             key=key,
             terms=self._terms,
         )
@@ -107,7 +108,7 @@ class Submission:
         payload: str,
         *,
         caller: Caller,
-        traceparent: str | None,
+        trace: TraceContext,
         key: IdempotencyKey | None,
     ) -> Submit | None:
         """Return what `plan` would; None where it would refuse, or look at the catalogue."""
@@ -125,7 +126,7 @@ class Submission:
             payload,
             job_type,
             caller=caller,
-            traceparent=traceparent,
+            trace=trace,
             key=key,
             terms=self._terms,
         )

@@ -1,15 +1,10 @@
 """From the body of a request to the job that it asks for, with everything that is wrong with it."""
 
-import re
 import time
-from collections.abc import Mapping
-from typing import Final
 
 from services.gateway.parts import Parts
 from services.gateway.refusals import Invalid
 from services.gateway.requests.jobs import JobRequest, parse_job_request, payload_text
-
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}")
 
 
 async def read_job_request(parts: Parts, body: bytes, parsed: object) -> tuple[JobRequest, str]:
@@ -30,9 +25,3 @@ def read_at_once(parts: Parts, body: bytes, parsed: object) -> tuple[JobRequest,
         a_url=parts.webhooks.a_url,
     )
     return wanted, payload_text(body, limit=parts.limits.payload)
-
-
-def traceparent_of(headers: Mapping[str, str]) -> str | None:
-    """Return the W3C trace context of a request, None where it has none that is well-formed."""
-    header = headers.get("traceparent")
-    return header if header and _TRACEPARENT.fullmatch(header) else None

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 _JOB: Final = "0190c1f0-0000-7000-8000-000000000001"
 _EPOCH: Final = "8b592835"
+_TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _FIRST: Final = {"step": 1, "state": "queued", "at": "2026-01-01T12:00:00.000Z"}
 _SECOND: Final = {"step": 2, "state": "running", "at": "2026-01-01T12:00:00.250Z"}
 _PROGRESS: Final = {
@@ -42,11 +43,11 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "snapshot": _event(
         "snapshot", 17, 2, state="running", attempt=1, progress=_PROGRESS, result=None, error=None,
-        history=[_FIRST, _SECOND],
+        history=[_FIRST, _SECOND], traceparent=_TRACE,
     ),
     "transition": _event(
         "transition", 18, 3, state="succeeded", at="2026-01-01T12:00:09.000Z", attempt=1,
-        result={"rows": 400},
+        traceparent=_TRACE, result={"rows": 400},
     ),
     "progress": _event("progress", 17, 2, progress=_PROGRESS),
     "live": {"type": "live", "job": _JOB, "recovered": True},

@@ -27,6 +27,9 @@ Revision = Annotated[
 Step = Annotated[int, Meta(ge=0, description="Counts the job's transitions, without holes.")]
 Moment = Annotated[str, Meta(description="RFC 3339, UTC.")]
 Millis = Annotated[int, Meta(ge=0, description="Milliseconds.")]
+Traceparent = Annotated[
+    str, Meta(description="The trace that the job belongs to, as W3C Trace Context writes it.")
+]
 RequestId = Annotated[int | str, Meta(description="The `id` of the request that it answers.")]
 
 ERROR_CODES: Final = {
@@ -89,6 +92,7 @@ class Snapshot(msgspec.Struct, tag="snapshot", tag_field="type"):
     history: Annotated[
         list[Past], Meta(description="Its steps so far, from 1; seen with the snapshot.")
     ]
+    traceparent: Traceparent | msgspec.UnsetType = msgspec.UNSET
 
 
 class Transition(msgspec.Struct, tag="transition", tag_field="type", omit_defaults=True):
@@ -102,6 +106,7 @@ class Transition(msgspec.Struct, tag="transition", tag_field="type", omit_defaul
     state: State
     at: Moment
     attempt: Annotated[int, Meta(ge=0)]
+    traceparent: Traceparent | msgspec.UnsetType = msgspec.UNSET
     error: Annotated[
         JobError | msgspec.UnsetType, Meta(description="Why it failed, or is tried again.")
     ] = msgspec.UNSET

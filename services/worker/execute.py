@@ -200,4 +200,6 @@ def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
         max_rss=entry.limits.max_rss_bytes,
         sent_at=attempt.sent_at,
         tenant=job.tenant,
+        traceparent=job.traceparent,
+        tracestate=job.tracestate,
     )

@@ -193,4 +193,5 @@ class Position:
     progress: str | None
     result: str | None
     error: str | None
+    traceparent: str | None = None
     steps: tuple[Step, ...] = field(default=())

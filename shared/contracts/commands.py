@@ -41,6 +41,7 @@ class RunJobOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     retention: int = DEFAULT_RETENTION
     unique_key: str | None = None
     callback_url: str | None = None
+    tracestate: str | None = None
 
 
 class _Kwargs(msgspec.Struct, frozen=True):
@@ -94,6 +95,7 @@ class RunJob(msgspec.Struct, frozen=True):
             record.retention,
             record.unique_key,
             record.callback_url,
+            record.tracestate,
         )
         return cls(record.id, record.type, record.payload, options)
 

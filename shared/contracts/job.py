@@ -110,6 +110,7 @@ class JobRecord(msgspec.Struct, frozen=True):
     redrives: int = 0
     submitted_by: str = ""
     traceparent: str | None = None
+    tracestate: str | None = None
     key_hash: str | None = None
     retention: int = DEFAULT_RETENTION  # ms; for how long it is kept after its end
     unique_key: str | None = None  # no other living job has it

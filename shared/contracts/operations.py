@@ -79,6 +79,7 @@ class Submit(Operation[Submitted], frozen=True, kw_only=True):
     expires_at: int | None = None
     key: IdempotencyKey | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     retention: int = DEFAULT_RETENTION
     unique_key: str | None = None
     on_conflict: OnConflict = OnConflict.RETURN

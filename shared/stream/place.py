@@ -45,6 +45,7 @@ class _Snapshot(msgspec.Struct, tag="snapshot", tag_field="type"):
     result: msgspec.Raw
     error: msgspec.Raw
     history: list[_Past]
+    traceparent: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Progress(msgspec.Struct, tag="progress", tag_field="type"):
@@ -146,6 +147,7 @@ class Place:
                     _Past(past.step, past.state, _written.decode(past.frame).at)
                     for past in here.steps
                 ],
+                traceparent=here.traceparent or msgspec.UNSET,
             )
         )
 

@@ -281,6 +281,25 @@ MUTANTS = [
         "if false and",
         seed=1,
     ),
+    Mutant("a transition says nothing of its trace", "move", " .. trace_member() .. ", " .. "),
+    Mutant(
+        "a trace is told with all that stands behind it",
+        "move",
+        "string.match(job.traceparent, '^[%x-]+')",
+        "job.traceparent",
+    ),
+    Mutant(
+        "a trace is forgotten after the first step",
+        "move",
+        "traceparent = given(v[33])",
+        "traceparent = nil",
+    ),
+    Mutant(
+        "the first step says nothing of its trace",
+        "describing",
+        "traceparent = given(said[14])",
+        "traceparent = nil",
+    ),
     Mutant("whoever leaves a state stays counted in it", "move", "  count(job.state, -1)\n", ""),
     Mutant("retrying jobs are not counted", "prelude", " or state == 'retrying'", ""),
     Mutant(

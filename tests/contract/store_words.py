@@ -1,7 +1,7 @@
 """Short ways to say what the store is asked in tests."""
 
 import itertools
-from typing import Any
+from typing import Any, Final
 
 from shared.contracts import operations as ops
 from shared.contracts.answers import ClaimAnswer, Submitted
@@ -29,6 +29,9 @@ def token(number: int | None = None) -> str:
     return f"{next(_numbers) if number is None else number:032x}"
 
 
+TRACEPARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def submit_of(world: World, **changes: Any) -> ops.Submit:
     facts: dict[str, Any] = {
         "tenant": TENANT,
@@ -41,6 +44,8 @@ def submit_of(world: World, **changes: Any) -> ops.Submit:
         "max_attempts": 3,
         "labels": {"team": "ünits"},
         "submitted_by": "key:1",
+        "traceparent": TRACEPARENT,
+        "tracestate": "a=1,b=x y",
     }
     return ops.Submit(**{**facts, **changes})
 

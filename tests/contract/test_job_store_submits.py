@@ -1,5 +1,7 @@
 """Submit, Confirm, Cancel, Read and ListJobs, on the fake and on Redis."""
 
+import json
+
 import pytest
 
 from shared.contracts import operations as ops
@@ -18,7 +20,7 @@ def confirm(world: World, job: str, dispatch: int = 1) -> bool:
 
 
 def test_a_submitted_job_is_queued_with_its_first_step_and_its_message_owed(world: World) -> None:
-    asked = say.submit_of(world, traceparent="00-ab", expires_at=world.now + 60_000)
+    asked = say.submit_of(world, expires_at=world.now + 60_000)
 
     answer = world.do(asked)
 
@@ -30,6 +32,29 @@ def test_a_submitted_job_is_queued_with_its_first_step_and_its_message_owed(worl
     assert (job.payload, job.labels) == (asked.payload, {"team": "ünits"})
     assert (job.created_at, job.run_at, job.expires_at) == (world.now, None, world.now + 60_000)
     assert world.index("outbox") == {job.id: world.now + 5_000}
+
+
+def test_each_step_and_the_place_say_which_trace_the_job_belongs_to(world: World) -> None:
+    asked = say.submit_of(world)
+    world.do(asked)
+    world.do(ops.Cancel(tenant=TENANT, job=asked.job, reason=None))
+
+    job = say.read(world, asked.job)
+    assert (job.traceparent, job.tracestate) == (asked.traceparent, asked.tracestate)
+    place = world.do(ops.Locate(tenant=TENANT, job=asked.job))
+    assert place is not None
+    assert place.traceparent == asked.traceparent
+    told = [json.loads(step.frame)["traceparent"] for step in place.steps]
+    assert told == [asked.traceparent] * 2
+
+
+def test_a_job_without_a_trace_has_frames_without_one(world: World) -> None:
+    asked = say.submit_of(world, traceparent=None, tracestate=None)
+    world.do(asked)
+
+    place = world.do(ops.Locate(tenant=TENANT, job=asked.job))
+    assert place is not None
+    assert (place.traceparent, "traceparent" in place.steps[0].frame) == (None, False)
 
 
 def test_a_delayed_job_is_scheduled_by_the_clock_of_the_store(world: World) -> None:

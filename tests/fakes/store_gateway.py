@@ -122,6 +122,7 @@ def locate(tenant: Tenant, op: ops.Locate) -> Position | None:
         progress=job.progress,
         result=job.result,
         error=job.public_error,
+        traceparent=job.traceparent,
         steps=tuple(step for step in job.steps if step.step > op.after_step),
     )
 

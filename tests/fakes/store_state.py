@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -48,6 +49,7 @@ class Job:
     run_at: int | None = None
     expires_at: int | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
     key_hash: str | None = None
     also_keys: list[str] = field(default_factory=list)
     keyed_at: int | None = None
@@ -197,6 +199,7 @@ class Tenant:
             run_at=options.run_at,
             expires_at=options.expires_at,
             traceparent=options.traceparent,
+            tracestate=options.tracestate,
             key_hash=options.key_hash,
             retention=options.retention,
             unique_key=options.unique_key,
@@ -273,6 +276,8 @@ class Tenant:
             f'"revision":{job.revision},"step":{job.step},"state":"{job.state}",'
             f'"at":"{rfc3339(self.now)}","attempt":{job.attempt}'
         )
+        if parent := re.match("[0-9a-fA-F-]+", job.traceparent or ""):
+            frame += f',"traceparent":"{parent[0]}"'
         if job.public_error and job.state in {State.RETRYING, State.FAILED}:
             frame += f',"error":{job.public_error}'
         told = frame if result is None else f'{frame},"result":{result}'

@@ -152,6 +152,7 @@ def _as_message(tenant: Tenant, op: ops.Submit) -> RunJob:
             submitted_by=op.submitted_by,
             key_hash=op.key.hash if op.key else None,
             traceparent=op.traceparent,
+            tracestate=op.tracestate,
             retention=op.retention,
             unique_key=op.unique_key,
             callback_url=op.callback_url,

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from opentelemetry import trace
+
 from services.worker import Cancelled, Fail, Retry, Shutdown, SoftTimeLimit, current, job, track
 
 _leaked: list[int] = []
@@ -25,6 +27,27 @@ def echo(text: str = "") -> str:
 @job("odd.pid")
 def pid() -> int:
     return os.getpid()
+
+
+@job("odd.traced")
+def traced() -> dict[str, object]:
+    return _what_is_known_of_the_trace()
+
+
+@job("odd.traced_async")
+async def traced_async() -> dict[str, object]:
+    await asyncio.sleep(0)
+    return _what_is_known_of_the_trace()
+
+
+def _what_is_known_of_the_trace() -> dict[str, object]:
+    span = trace.get_current_span().get_span_context()
+    return {
+        "traceparent": current().traceparent,
+        "headers": dict(current().trace_headers),
+        "otel": f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}",
+        "state": span.trace_state.to_header(),
+    }
 
 
 @job("odd.once", max_jobs_per_child=1)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.adapters.publisher_pika import PikaPublisher
 from shared.contracts import topology
@@ -53,6 +54,23 @@ async def test_a_confirmed_message_is_in_its_work_queue(
     assert properties.delivery_mode == 2
     assert properties.content_type == "application/json"
     assert (properties.priority, properties.expiration, properties.headers) == (None, None, None)
+
+
+async def test_a_message_bears_the_trace_of_its_job_where_anybody_can_read_it(
+    publisher: PikaPublisher, reader: Reader
+) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    plain = a_message("job-8")
+    traced = replace(plain, options=replace(plain.options, traceparent=parent))
+    both = replace(plain, options=replace(traced.options, tracestate="a=1,b=x y"))
+
+    await publisher.publish(traced)
+    await publisher.publish_later(both, delay_ms=1)
+
+    read = reader.read("waymark.default", 2)
+    headers = [dict(properties.headers or {}) for _, properties, _ in read]
+    assert headers[0] == {"traceparent": parent}
+    assert headers[1].items() >= {"traceparent": parent, "tracestate": "a=1,b=x y"}.items()
 
 
 async def test_a_queue_that_nobody_declared_is_unroutable(

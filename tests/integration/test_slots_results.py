@@ -49,6 +49,28 @@ def test_a_handler_knows_its_attempt(slots: ZygoteSlots) -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["traced", "traced_async"])
+def test_a_handler_can_hand_on_its_trace_and_opentelemetry_joins_it(
+    slots: ZygoteSlots, kind: str
+) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    asked = dataclasses.replace(assignment(kind), traceparent=parent, tracestate="a=1")
+    told = end_of(slots.start(asked))
+    after = run(slots, kind)
+
+    assert isinstance(told, Returned)
+    assert json.loads(told.result) == {
+        "traceparent": parent,
+        "headers": {"traceparent": parent, "tracestate": "a=1"},
+        "otel": parent,
+        "state": "a=1",
+    }
+    assert isinstance(after, Returned)
+    left = json.loads(after.result)
+    assert (left["traceparent"], left["headers"]) == (None, {})
+    assert left["otel"] == f"00-{'0' * 32}-{'0' * 16}-00"
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

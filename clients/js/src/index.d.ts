@@ -130,7 +130,7 @@ export interface FeedCursor {
 /** An event of any job of the tenant, as it is on the wire. */
 export type FeedEvent =
   | ({ type: "transition"; state: JobState; at: string; attempt: number } & FeedPlace &
-      Partial<{ error: JobError; result: unknown }>)
+      Partial<{ traceparent: string; error: JobError; result: unknown }>)
   | ({ type: "progress"; progress: Progress } & FeedPlace)
   | { type: "live"; recovered: boolean }
   | { type: "reset"; why: string };

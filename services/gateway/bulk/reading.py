@@ -16,7 +16,8 @@ from services.gateway.refusals import InFlight, Refusal, Unavailable
 from services.gateway.requests.bodies import check_json_headers, parse_json, receive_body
 from services.gateway.requests.bulk import BulkRequest, key_of_job, parse_bulk_request, point_into
 from services.gateway.requests.idempotency import HEADER, idempotency_key
-from services.gateway.wanted import read_job_request, traceparent_of
+from services.gateway.tracing import context_of, new_trace
+from services.gateway.wanted import read_job_request
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, Submit
 
@@ -59,7 +60,7 @@ class Reader:
         """Keep what every one of them is planned with."""
         self._bulk = bulk
         self._key = key
-        self._traceparent = traceparent_of(request.headers)
+        self._trace = context_of(request.headers, new_trace)
         self._parts = parts
         self._caller = caller
 
@@ -105,7 +106,7 @@ class Reader:
                 wanted,
                 payload,
                 caller=self._caller,
-                traceparent=self._traceparent,
+                trace=self._trace,
                 key=self.key(place),
             )
             alike.note(text, planned, await self._parts.catalogue.find(planned.type))

@@ -16,6 +16,7 @@ class Head(Mapping[str, str]):
     def __init__(self, raw: Sequence[RawHeader]) -> None:
         """Keep them as they came; their names are in lower case already."""
         self._raw = dict(reversed(raw))
+        self._all = raw
 
     def has_any(self, names: AbstractSet[bytes]) -> bool:
         """Whether one of these is there."""
@@ -25,6 +26,11 @@ class Head(Mapping[str, str]):
         """Return the text of a header, or the default."""
         text = self._raw.get(name.encode())
         return default if text is None else text.decode("latin-1")
+
+    def getlist(self, name: str) -> list[str]:
+        """Return the text of each that has this name."""
+        wanted = name.encode()
+        return [text.decode("latin-1") for header, text in self._all if header == wanted]
 
     def __getitem__(self, name: str) -> str:
         """Return the text of a header."""

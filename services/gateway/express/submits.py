@@ -26,7 +26,8 @@ from services.gateway.problems import problem
 from services.gateway.requests.bodies import check_json_headers, parse_json
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.routes.jobs import ROUTE_OF_SUBMIT
-from services.gateway.wanted import read_at_once, traceparent_of
+from services.gateway.tracing import context_of, new_trace
+from services.gateway.wanted import read_at_once
 from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Submit
 
@@ -94,7 +95,7 @@ class SubmitClerk:
         )
         wanted, payload = read_at_once(self._parts, body, parsed)
         return self._parts.submission.plan_at_once(
-            wanted, payload, caller=caller, traceparent=traceparent_of(headers), key=key
+            wanted, payload, caller=caller, trace=context_of(headers, new_trace), key=key
         )
 
     def _prepare(self, visit: _Visit, foreseen: Outcome) -> None:

@@ -25,8 +25,9 @@ from services.gateway.requests.bodies import (
 )
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.requests.jobs import JobRequest
+from services.gateway.tracing import context_of, new_trace
 from services.gateway.waiting import is_known, preferred_wait
-from services.gateway.wanted import read_job_request, traceparent_of
+from services.gateway.wanted import read_job_request
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, ListJobs
 
@@ -136,8 +137,9 @@ async def _submit(
     key = idempotency_key(header, parsed, tenant=caller.tenant, route=route)
     try:
         wanted, payload = await read(parts, body, parsed)
+        trace = context_of(request.headers, new_trace)
         operation = await parts.submission.plan(
-            wanted, payload, caller=caller, traceparent=traceparent_of(request.headers), key=key
+            wanted, payload, caller=caller, trace=trace, key=key
         )
     except Refusal:
         # What is refused today (its expires_at has passed, its type is gone) may be the repeat of

@@ -57,6 +57,7 @@ def delivery(
         labels={OF_JOB: job.id},
         submitted_by=SUBMITTED_BY,
         traceparent=job.traceparent,
+        tracestate=job.tracestate,
         retention=retention if kept is None else round(kept * 1000),
     )
 

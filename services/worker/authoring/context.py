@@ -1,5 +1,6 @@
 """`current()`: the attempt under way as its handler sees it; in a plain call, one that is idle."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Final
@@ -31,6 +32,20 @@ class Current:
     def idempotency_key(self) -> str:
         """The same text in every attempt of a job: for what the job calls, such as a payment."""
         return self.job_id or "plain-call"
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context of this attempt; None in a plain call."""
+        return None
+
+    @property
+    def trace_headers(self) -> Mapping[str, str]:
+        """What a request of the handler's has to bear so that it belongs to the job's trace.
+
+        `traceparent`, and `tracestate` where the job came with one; libraries that OpenTelemetry
+        instruments need no help.
+        """
+        return {}
 
     @property
     def cancelled(self) -> bool:

@@ -19,6 +19,7 @@ from services.worker.authoring.errors import (
 from services.worker.authoring.registry import JobType, find_type
 from services.worker.authoring.signature import PayloadMismatch, ResultUnfit, encode_result
 from services.worker.slots.interrupts import Guard
+from services.worker.slots.joining import joined
 from services.worker.slots.terms import Assignment, Raised, Returned
 from services.worker.slots.wire import LARGEST_RESULT
 
@@ -49,7 +50,8 @@ def _run(assignment: Assignment, guard: Guard) -> Returned | Raised:
     except PayloadMismatch as mismatch:
         return _refused("payload", "invalid_payload", str(mismatch))
     try:
-        result = _call(declared.handler, arguments, guard)
+        with joined(assignment):
+            result = _call(declared.handler, arguments, guard)
     except BaseException as fault:  # noqa: BLE001 - whatever a handler raises is told, not raised
         return _told(fault, declared)
     return _returned(result)

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,17 @@ class Running(Current):
     @property
     def attempt(self) -> int:  # noqa: D102
         return self._assignment.attempt
+
+    @property
+    def traceparent(self) -> str | None:  # noqa: D102
+        return self._assignment.traceparent
+
+    @property
+    def trace_headers(self) -> Mapping[str, str]:  # noqa: D102
+        parent, state = self._assignment.traceparent, self._assignment.tracestate
+        if parent is None:
+            return {}
+        return {"traceparent": parent, "tracestate": state} if state else {"traceparent": parent}
 
     @property
     def cancelled(self) -> bool:  # noqa: D102

@@ -13,7 +13,7 @@ CANCEL_ASKED: Final = "cancel_asked"  # to `interrupt`: the flag alone, for the 
 class Assignment:
     """One attempt of one job. Durations in seconds; `payload` and `resume` are JSON text.
 
-    `tenant`: whose job it is.
+    `tenant`: whose job it is. `traceparent`, `tracestate`: what it may hand on.
 
     `max_rss`: its process is killed when it has more memory than that (bytes).
 
@@ -32,6 +32,8 @@ class Assignment:
     sent_at: float
     max_rss: int | None = None
     tenant: str = ""
+    traceparent: str | None = None
+    tracestate: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

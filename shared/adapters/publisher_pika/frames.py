@@ -6,6 +6,7 @@ The same goes for what we hear.
 """
 
 import struct
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -13,8 +14,10 @@ _METHOD, _HEADER, _BODY, _END = 1, 2, 3, 0xCE
 _BASIC, _PUBLISH, _ACK, _NACK = 60, 40, 80, 120
 _MANDATORY: Final = 0b01
 _PERSISTENT: Final = 2
-# Which properties follow, in this order: content-type, delivery-mode, correlation-id, message-id.
+# Which properties follow, in this order: content-type, headers where there are any, delivery-mode,
+# correlation-id, message-id.
 _FLAGS: Final = 1 << 15 | 1 << 12 | 1 << 10 | 1 << 7
+_HEADERS_FLAG: Final = 1 << 13
 _CONTENT_TYPE: Final = b"application/json"
 _method_head: Final = struct.Struct(">BHLHHH").pack
 _content_head: Final = struct.Struct(">BHLHHQH").pack
@@ -25,8 +28,8 @@ CONFIRM_BYTES: Final = _answer.size
 _MULTIPLE: Final = 0b01
 _METHOD_HEAD_BYTES: Final = 6  # of its payload: class, method, a reserved short
 _CONTENT_HEAD_BYTES: Final = 14  # class, weight, size, flags
-_PROPERTIES_START: Final = bytes([len(_CONTENT_TYPE)]) + _CONTENT_TYPE + bytes([_PERSISTENT])
-_CONTENT_START_BYTES: Final = _CONTENT_HEAD_BYTES + len(_PROPERTIES_START) + 2  # and two lengths
+_PROPERTIES_START: Final = bytes([len(_CONTENT_TYPE)]) + _CONTENT_TYPE
+_CONTENT_START_BYTES: Final = _CONTENT_HEAD_BYTES + len(_PROPERTIES_START) + 3  # mode, two lengths
 _TAIL: Final = bytes([_END])
 _MANDATORY_END: Final = bytes([_MANDATORY, _END])
 _WAYS_KNOWN: Final = 1024  # a few queues; each delay has a routing key of its own
@@ -41,22 +44,32 @@ def publish_frames(
     number: int,
     message_id: str,
     frame_max: int,
+    headers: bytes = b"",
 ) -> bytes:
     """Return the frames of one persistent, mandatory JSON message.
 
-    `number` becomes its correlation id. `frame_max` is what the connection agreed on, in bytes.
+    `number` becomes its correlation id; `headers` is a table (`header_table`) or nothing.
+    `frame_max` is what the connection agreed on, in bytes.
     Names are ASCII of at most 255 characters, as every queue, exchange and job id of the house is.
     """
     correlation_id, job = b"%d" % number, message_id.encode("ascii")
     sizes = len(correlation_id), len(job)
     size, most = len(body), frame_max - 8
     head = _content_head(
-        _HEADER, channel, _CONTENT_START_BYTES + sum(sizes), _BASIC, 0, size, _FLAGS
+        _HEADER,
+        channel,
+        _CONTENT_START_BYTES + len(headers) + sum(sizes),
+        _BASIC,
+        0,
+        size,
+        _FLAGS | _HEADERS_FLAG if headers else _FLAGS,
     )
-    return b"%b%b%b%c%b%c%b%b" % (
+    return b"%b%b%b%b%c%c%b%c%b%b" % (
         _method_frame(channel, exchange, routing_key),
         head,
         _PROPERTIES_START,
+        headers,
+        _PERSISTENT,
         sizes[0],
         correlation_id,
         sizes[1],
@@ -65,6 +78,17 @@ def publish_frames(
         if 0 < size <= most
         else _body_frames(channel, body, most),
     )
+
+
+def header_table(headers: Mapping[str, str]) -> bytes:
+    """Return headers as a field table of long strings; their names and texts are ASCII."""
+    fields = b"".join(
+        [
+            b"%bS%b%b" % (_short(name), len(text).to_bytes(4, "big"), text.encode("ascii"))
+            for name, text in headers.items()
+        ]
+    )
+    return len(fields).to_bytes(4, "big") + fields
 
 
 class Heard(NamedTuple):

@@ -34,6 +34,7 @@ class Letter(msgspec.Struct, frozen=True):
     routing_key: str
     body: bytes
     job: str
+    headers: bytes = b""  # as `frames.header_table` writes them
 
 
 class Link:
@@ -87,6 +88,7 @@ class Link:
                 number=number,
                 message_id=letter.job,
                 frame_max=frame_max,
+                headers=letter.headers,
             )
             for number, letter in enumerate(letters, self.confirms.next_number)
         ]

@@ -9,11 +9,13 @@ import structlog
 from pika.connection import URLParameters
 
 from shared.adapters.publisher_pika.confirms import Batch
+from shared.adapters.publisher_pika.frames import header_table
 from shared.adapters.publisher_pika.link import Letter, Link
 from shared.adapters.publisher_pika.window import Window
 from shared.contracts import topology
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, WaymarkError
+from shared.contracts.tracing import TRACEPARENT_CHARACTERS
 from shared.runtime.pacing import full_jitter, pause
 
 HEARTBEAT_SECONDS: Final = 10
@@ -22,6 +24,10 @@ OPEN_SECONDS: Final = 30.0  # all of it; declaring 21 new quorum queues takes se
 # A link that is blocked answers at once; replacing it would only hide that it is.
 BLOCKED_SECONDS: Final = 300.0
 MOST_AT_ONCE: Final = 200  # messages of one write: others get their turn between two
+# So many messages have this one header and no other that it is not built field by field.
+_BEFORE_TRACEPARENT: Final = header_table({"traceparent": "0" * TRACEPARENT_CHARACTERS})[
+    :-TRACEPARENT_CHARACTERS
+]
 RETRY_BASE_SECONDS: Final = 0.2
 RETRY_CAP_SECONDS: Final = 5.0
 
@@ -192,4 +198,14 @@ def _letter(message: RunJob, delay_ms: int, now_ms: int) -> Letter:
     if delay_ms > 0:
         exchange, key = topology.ladder_entry(delay_ms)[0], topology.ladder_key(delay_ms, queue)
     body = message.encode(queue_name=queue, timestamp_ms=now_ms)
-    return Letter(exchange, key, body, message.job)
+    return Letter(exchange, key, body, message.job, _headers(message))
+
+
+def _headers(message: RunJob) -> bytes:
+    """Return the W3C trace context, for whoever looks at messages without reading their bodies."""
+    parent, state = message.options.traceparent, message.options.tracestate
+    if parent is None:
+        return b""
+    if state is None and len(parent) == TRACEPARENT_CHARACTERS:
+        return _BEFORE_TRACEPARENT + parent.encode("ascii")
+    return header_table({"traceparent": parent, **({"tracestate": state} if state else {})})

@@ -118,7 +118,7 @@ def _located(_: ops.Locate, reply: list[Any] | None) -> answers.Position | None:
     if reply is None:
         return None
     epoch, seq, job, steps = reply
-    revision, step, state, attempt, progress, result, error = job
+    revision, step, state, attempt, progress, result, error, trace = job
     return answers.Position(
         epoch=text(epoch),
         seq=seq,
@@ -129,6 +129,7 @@ def _located(_: ops.Locate, reply: list[Any] | None) -> answers.Position | None:
         progress=text(progress) if progress else None,
         result=text(result) if result else None,
         error=text(error) if error else None,
+        traceparent=text(trace).partition(" ")[0] if trace else None,
         steps=tuple(_step(entry) for entry in steps),
     )
 

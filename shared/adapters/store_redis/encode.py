@@ -41,6 +41,11 @@ def _given(value: str | int | None) -> Argument:
     return "" if value is None else value
 
 
+def trace_text(traceparent: str | None, tracestate: str | None) -> str:
+    """Return a trace context as records keep it: the traceparent, a space and the tracestate."""
+    return f"{traceparent} {tracestate}" if traceparent and tracestate else traceparent or ""
+
+
 def _head(operation: ops.Operation[Any], job: str) -> tuple[Argument, ...]:
     return (keys.prefix(operation.tenant), secrets.token_hex(8), job)
 
@@ -72,7 +77,7 @@ def _about_message(script: str, operation: Any, *args: Argument) -> Call:  # noq
         options.submitted_by,
         _given(options.run_at),
         _given(options.expires_at),
-        _given(options.traceparent),
+        trace_text(options.traceparent, options.tracestate),
         _given(options.key_hash),
         options.recorded_at,
         options.dispatch,
@@ -150,7 +155,7 @@ def described(op: ops.Submit) -> tuple[Argument, ...]:
         op.submitted_by,
         _given(op.run_at),
         _given(op.expires_at),
-        _given(op.traceparent),
+        trace_text(op.traceparent, op.tracestate),
         op.key.hash if op.key else "",
         "",  # created_at: the script's own time
         1,

@@ -19,6 +19,7 @@ from shared.adapters.store_redis.encode import (
     encode,
     head_of_many,
     split,
+    trace_text,
 )
 from shared.adapters.store_redis.scripts import Script
 from shared.contracts.batches import SubmitMany
@@ -75,7 +76,8 @@ class Packer:
 
 
 def _own(op: Submit) -> str:
-    job, payload, trace, unique = op.job, op.payload, op.traceparent or "", op.unique_key or ""
+    job, payload, unique = op.job, op.payload, op.unique_key or ""
+    trace = trace_text(op.traceparent, op.tracestate)
     bound, print_ = (op.key.hash, op.key.fingerprint) if op.key else ("", "")
     packed = (
         f"${len(job)}\r\n{job}\r\n${len(payload)}\r\n{payload}\r\n${len(trace)}\r\n{trace}\r\n"

@@ -41,7 +41,6 @@ _MAYBE_WORDS = (
     "public_error",
     "progress",
     "checkpoint",
-    "traceparent",
     "key_hash",
     "stopped_by",
     "unique_key",
@@ -85,6 +84,7 @@ def record(
         fields[name] = found[name]
     for name in _MAYBE_WORDS:
         fields[name] = found.get(name) or None
+    parent, _, state = found.get("traceparent", "").partition(" ")
     return JobRecord(
         id=job,
         tenant=tenant,
@@ -94,6 +94,8 @@ def record(
         retention=int(found.get("retention") or DEFAULT_RETENTION),
         dead_letter=_dead_letter(found),
         discarded=_discarded(found),
+        traceparent=parent or None,
+        tracestate=state or None,
         attempts=(*map(_attempt, ended), *_running(found)),
         **fields,
     )

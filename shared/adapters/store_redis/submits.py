@@ -69,6 +69,7 @@ def _as_written(op: ops.Submit, now: int, epoch: str, state: State) -> JobRecord
         expires_at=op.expires_at,
         submitted_by=op.submitted_by,
         traceparent=op.traceparent,
+        tracestate=op.tracestate,
         key_hash=op.key.hash if op.key else None,
         retention=op.retention,
         unique_key=op.unique_key,

@@ -3,8 +3,8 @@
 import functools
 import ssl
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import certifi
@@ -33,11 +33,12 @@ class Unheard(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """What is sent; `event_id` stays the same however often that is."""
+    """What is sent; `event_id` stays the same however often that is; `trace`: further headers."""
 
     url: str
     event_id: str
     body: bytes
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ class Courier:
             ("webhook-id", webhook.event_id),
             ("webhook-timestamp", str(timestamp)),
             ("webhook-signature", signed),
+            *webhook.trace.items(),
         ]
 
 

@@ -49,7 +49,14 @@ def deliver(url: Url, payload: dict[str, Any], event_id: EventId | None = None) 
     courier = Courier(rules=settings.target_rules, secrets=secrets)
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     try:
-        answer = courier.send(Webhook(url=url, event_id=event_id or me.idempotency_key, body=body))
+        answer = courier.send(
+            Webhook(
+                url=url,
+                event_id=event_id or me.idempotency_key,
+                body=body,
+                trace=me.trace_headers,
+            )
+        )
     except TargetRefused as refused:
         raise Fail(
             f"The webhook's URL is refused. {refused.detail}",

@@ -47,7 +47,8 @@ end
 -- its first one.
 local function create(at, run_at)
   local queue, labels, unique_key, created_at = said[6], said[10], given(said[21]), text(at)
-  job = { revision = 0, step = 0, attempt = 0, handed = 0, queue = queue, created_at = at }
+  job = { revision = 0, step = 0, attempt = 0, handed = 0, queue = queue, created_at = at,
+    traceparent = given(said[14]) }
   begin_record()
   say('payload', 8)
   say('traceparent', 14)

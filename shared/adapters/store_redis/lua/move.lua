@@ -15,7 +15,8 @@ local function load()
     'settled', 'verdict_token', 'verdict', 'dead_reason', 'public_error', 'revision', 'step',
     'dispatch', 'attempt', 'max_attempts', 'spent', 'spent_all', 'crashes', 'losses', 'handed',
     'number', 'run_at', 'retry_at', 'expires_at', 'started_at', 'attempt_at',
-    'cancel_requested_at', 'cancel_grace', 'queue', 'priority', 'dispatched_at', 'created_at')
+    'cancel_requested_at', 'cancel_grace', 'queue', 'priority', 'dispatched_at', 'created_at',
+    'traceparent')
   if not v[1] then
     job = {}
     return
@@ -32,7 +33,7 @@ local function load()
     started_at = tonumber(v[25]), attempt_at = tonumber(v[26]),
     cancel_requested_at = tonumber(v[27]), cancel_grace = tonumber(v[28]), queue = v[29],
     priority = tonumber(v[30]), dispatched_at = tonumber(v[31]) or created_at,
-    created_at = created_at }
+    created_at = created_at, traceparent = given(v[33]) }
 end
 
 -- `text`: how it is written, where that is at hand.
@@ -133,6 +134,12 @@ local function conclude()
   if not job.dead_reason then keep(kept[3], kept[4], kept[5]) end
 end
 
+-- What a frame says of the trace that its job belongs to; behind the traceparent there may be more.
+local function trace_member()
+  local parent = job.traceparent and string.match(job.traceparent, '^[%x-]+')
+  return parent and ',"traceparent":"' .. parent .. '"' or ''
+end
+
 -- Change the state: record, step, event, indexes. `result` is JSON, told but not kept in the step.
 local function move(event, result)
   local to = next_state((job.state or '') .. ' ' .. event)
@@ -157,7 +164,7 @@ local function move(event, result)
   local frame = '{"type":"transition","job":"' .. id .. '","epoch":"' .. epoch .. '","seq":' .. seq
     .. ',"revision":' .. revision .. ',"step":' .. step .. ',"state":"' .. to .. '","at":"'
     .. now_rfc3339() .. '","attempt":' .. text(job.attempt)
-    .. (has_error and ',"error":' .. job.public_error .. '}' or '}')
+    .. trace_member() .. (has_error and ',"error":' .. job.public_error .. '}' or '}')
   redis.call('XADD', STEPS, step .. '-0', 'state', to, 'at', NOW, 'frame', frame)
   note_step(seq, step)
   if result then frame = string.sub(frame, 1, -2) .. ',"result":' .. result .. '}' end

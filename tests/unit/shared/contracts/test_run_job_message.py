@@ -24,6 +24,7 @@ UNUSUAL: dict[str, Any] = {
     "submitted_by": "key:dev",
     "key_hash": "ab",
     "traceparent": "00-cd",
+    "tracestate": "vendor=1",
     "retention": 1_400,
     "unique_key": "order 7",
     "callback_url": "https://hooks.example.com/x",

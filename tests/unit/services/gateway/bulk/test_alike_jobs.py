@@ -65,6 +65,9 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> FakeGateway:
     return FakeGateway(folder, an_entry(), an_entry("demo.other"), *loose)
 
 
+TRACEPARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def read(gateway: FakeGateway, jobs: Sequence[str], *, first: int = 0) -> list[Any]:
     """Plan jobs as those of one bulk; what an id is made of is left out."""
     padding = ["1"] * first  # so that each stands at its own place
@@ -72,7 +75,7 @@ def read(gateway: FakeGateway, jobs: Sequence[str], *, first: int = 0) -> list[A
     bulk = parse_bulk_request(parse_json(body), body)
     scopes = frozenset(Scope)
     caller = Caller(name="key:dev", scopes=scopes, named_tenant="dev", key="dev", home="dev")
-    request = Request({"type": "http", "headers": []})
+    request = Request({"type": "http", "headers": [(b"traceparent", TRACEPARENT)]})
     reader = Reader(bulk, KEY, request=request, parts=gateway._parts, caller=caller)
     places = range(first, first + len(jobs))
     return [_told(one) for one in asyncio.run(_plan(reader, places))]

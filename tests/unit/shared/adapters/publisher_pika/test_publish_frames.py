@@ -5,14 +5,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import frame, spec
 
-from shared.adapters.publisher_pika.frames import CONFIRM_BYTES, leading_confirms, publish_frames
+from shared.adapters.publisher_pika.frames import (
+    CONFIRM_BYTES,
+    header_table,
+    leading_confirms,
+    publish_frames,
+)
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz.0123456789-", max_size=255)
 
 
-def pika_s(exchange: str, key: str, body: bytes, *, number: str, job: str, frame_max: int) -> bytes:
+def pika_s(
+    exchange: str,
+    key: str,
+    body: bytes,
+    *,
+    number: str,
+    job: str,
+    frame_max: int,
+    headers: dict[str, str] | None = None,
+) -> bytes:
     properties = spec.BasicProperties(
-        delivery_mode=2, content_type="application/json", message_id=job, correlation_id=number
+        delivery_mode=2,
+        content_type="application/json",
+        message_id=job,
+        correlation_id=number,
+        headers=headers,
     )
     method = spec.Basic.Publish(exchange=exchange, routing_key=key, mandatory=True)
     most = frame_max - 8
@@ -32,6 +50,15 @@ def test_they_are_the_same_as_pika_s(
     ours = publish_frames(3, exchange, key, body, number=number, message_id=job, frame_max=64)
 
     assert ours == pika_s(exchange, key, body, number=str(number), job=job, frame_max=64)
+
+
+@given(st.dictionaries(st.sampled_from(["traceparent", "tracestate"]), NAMES, min_size=1))
+def test_headers_are_written_as_pika_writes_them(headers: dict[str, str]) -> None:
+    ours = publish_frames(
+        3, "", "q", b"{}", number=7, message_id="j", frame_max=4096, headers=header_table(headers)
+    )
+
+    assert ours == pika_s("", "q", b"{}", number="7", job="j", frame_max=4096, headers=headers)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4088, 4089, 8176, 300_000])

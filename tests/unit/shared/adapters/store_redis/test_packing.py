@@ -37,6 +37,7 @@ SUBMITS = st.builds(
     expires_at=MAYBE_TIMES,
     key=st.none() | KEYS,
     traceparent=MAYBE_TEXTS,
+    tracestate=MAYBE_TEXTS,
     retention=st.sampled_from([1_000, 604_800_000]),
     unique_key=MAYBE_TEXTS,
     on_conflict=st.sampled_from(OnConflict),

@@ -25,13 +25,22 @@ SUBMIT = Submit(
     expires_at=NOW + 6,
     key=IdempotencyKey(hash="ab", fingerprint="cd"),
     traceparent="00-ef",
+    tracestate="a=b",
     retention=7_000,
     unique_key="order 7",
     callback_url="https://hooks.example.com/x",
 )
 SAID = (
     *("tenant", "type", "type_version", "queue", "priority", "payload", "max_attempts", "labels"),
-    *("submitted_by", "run_at", "expires_at", "traceparent", "retention", "unique_key"),
+    *(
+        "submitted_by",
+        "run_at",
+        "expires_at",
+        "traceparent",
+        "tracestate",
+        "retention",
+        "unique_key",
+    ),
     "callback_url",
 )
 ALONE = SUBMIT, [b"written", NOW, b"8b592835", b"scheduled"]

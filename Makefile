@@ -134,7 +134,8 @@ lock: setup ## compile requirements/ anew from pyproject.toml
 .PHONY: verify
 verify: setup ## generated files still match what they are made from
 	@$(RUN) -m docs.generate
-	@git diff --exit-code docs/reference || { echo "commit that with its cause" >&2; exit 1; }
+	@$(RUN) -m deploy.kubernetes
+	@git diff --exit-code docs/reference deploy/kubernetes || { echo "commit that with its cause" >&2; exit 1; }
 
 .PHONY: clean
 clean: ## stop the house and delete what it and the tools have left (.waymark too)

@@ -203,8 +203,8 @@ class HTTPRoute(Kind):
 
 
 class RabbitConfig(Strict):
-    additional_plugins: list[str]
     additional_config: Annotated[str, msgspec.Meta(max_length=2000)]
+    additional_plugins: list[str] = []
 
 
 class Persistence(Strict):
@@ -219,6 +219,7 @@ class RabbitmqClusterSpec(Strict):
     rabbitmq: RabbitConfig
     affinity: dict[str, object]
     override: dict[str, object]
+    image: str = ""
 
 
 class RabbitmqCluster(Kind):

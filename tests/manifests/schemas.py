@@ -26,12 +26,17 @@ def faults(thing: Object) -> list[str]:
     """Return what is wrong with an object, each with where it is."""
     custom = custom_kinds.KINDS.get((thing["apiVersion"], thing["kind"]))
     if custom is None:
-        return list(_faults(_own_kind(thing["apiVersion"], thing["kind"]), thing, thing["kind"]))
+        return faults_of(thing["apiVersion"], thing["kind"], thing)
     try:
         msgspec.convert(thing, custom)
     except msgspec.ValidationError as fault:
         return [f"{thing['kind']}: {fault}"]
     return []
+
+
+def faults_of(api_version: str, kind: str, value: object) -> list[str]:
+    """The same of a part of an object, of one of Kubernetes' own kinds."""
+    return list(_faults(_own_kind(api_version, kind), value, kind))
 
 
 @cache

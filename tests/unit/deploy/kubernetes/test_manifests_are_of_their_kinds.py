@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.manifests.reading import FOLDERS, Object, name_of, objects_as_they_stand, rendered
-from tests.manifests.schemas import faults
+from tests.manifests.schemas import faults, faults_of
 
 Spoil = Callable[[Any], object]
 
@@ -68,3 +68,13 @@ def test_a_slip_is_found(kind: str, spoil: Spoil, said: str) -> None:
     spoil(thing)
 
     assert any(said in fault for fault in faults(thing)), faults(thing)
+
+
+def test_what_the_broker_s_object_says_of_pods_is_what_pods_have() -> None:
+    spec = one("RabbitmqCluster")["spec"]
+    pod = spec["override"]["statefulSet"]["spec"]["template"]["spec"]
+
+    assert faults_of("v1", "PodSpec", pod) == []
+    assert faults_of("v1", "Affinity", spec["affinity"]) == []
+    assert faults_of("v1", "ResourceRequirements", spec["resources"]) == []
+    assert faults_of("v1", "PodSpec", pod | {"volume": []}) != []

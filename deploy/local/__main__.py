@@ -22,6 +22,8 @@ from deploy.local.nodes import Kind, is_installed
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # any of them will do
 FAULT_TOOLS = ("faketime",)
 BENCH_TOOLS = ("wrk",)
+KUBECTL = "kubernetes-client"
+LEAST_KUBECTL = (1, 27)  # Debian 12 has an older one, which cannot read our manifests
 NOBODY_READS = 141  # what a shell says of a program that died of SIGPIPE
 INTERRUPTED = "interrupted; `make status` says what runs, `make down` stops it"
 
@@ -110,13 +112,19 @@ def _install(house: House, *, tools: Sequence[str] = (), more: Sequence[str] = (
 
 
 def _install_for_tests(house: House) -> None:
-    _install(house, more=Lookout.missing())
+    _install(house, more=[*Lookout.missing(), *_missing_kubectl()])
     if any(map(shutil.which, BROWSERS)) or not packages.can_install():
         return
     try:
         packages.install([BROWSERS[0]], log=house.root / "logs" / "install.log")
     except HouseError:  # Ubuntu has it as a snap only
         _install_browser_of_playwright()
+
+
+def _missing_kubectl() -> list[str]:
+    if shutil.which("kubectl") or not packages.offers(KUBECTL, least=LEAST_KUBECTL):
+        return []
+    return [KUBECTL]
 
 
 def _install_browser_of_playwright() -> None:

@@ -1,6 +1,7 @@
 """Install system packages on a Debian family, without starting the services they bring."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,27 @@ LOCK_SECONDS = 120
 def can_install() -> bool:
     """Tell whether this is root on a Debian family."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def offers(package: str, *, least: tuple[int, int]) -> bool:
+    """Tell whether apt knows a package of at least this version (major, minor)."""
+    if shutil.which("apt-cache") is None:
+        return False
+    told = subprocess.run(
+        ["apt-cache", "policy", package],
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        timeout=LOCK_SECONDS,
+        check=False,
+    )
+    return candidate_version(told.stdout) >= least
+
+
+def candidate_version(policy: str) -> tuple[int, int]:
+    """Return major and minor of the candidate in what `apt-cache policy` says; (0, 0): none."""
+    found = re.search(r"Candidate: (?:\d+:)?(\d+)\.(\d+)", policy)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def install(packages: Sequence[str], *, log: Path) -> None:

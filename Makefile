@@ -12,6 +12,8 @@ PEERS := .venv-bench/.installed-lock
 HOUSE := $(RUN) -m deploy.local
 PYTEST := $(RUN) -m pytest
 FAST_TESTS := tests/architecture tests/unit
+# Most of a test is waiting: as many files at a time as there are processors, four at most.
+SPLIT := -n logical --maxprocesses 4 --dist loadfile
 ALL_TESTS := $(FAST_TESTS) tests/contract tests/integration tests/browser tests/e2e tests/faults
 export WORKERS NOTIFIERS
 export COLUMNS ?= 120
@@ -39,7 +41,7 @@ $(STAMP): requirements/dev.txt
 .PHONY: check
 check: setup ## lint, types, import rules, architecture and unit tests (under a minute)
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
-	$(call pytest,$(FAST_TESTS)); exit $$status
+	$(call pytest,$(FAST_TESTS),$(SPLIT)); exit $$status
 
 .PHONY: lint
 lint: setup ## ruff, mypy and the import rules
@@ -59,7 +61,7 @@ fmt: setup ## format, and fix what can be fixed
 test: setup ## check, and every test on real nodes but the slow ones (root on Debian: installs them first)
 	@$(HOUSE) install-for-tests || echo "going on without"
 	@status=0; $(MAKE) --no-print-directory lint || status=1; \
-	$(call pytest,$(ALL_TESTS),-m "not slow"); exit $$status
+	$(call pytest,$(ALL_TESTS),$(SPLIT) -m "not slow"); exit $$status
 
 .PHONY: faults
 faults: setup ## kill, freeze, wipe and fill up every part, and judge from outside (45 minutes)

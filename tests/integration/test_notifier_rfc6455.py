@@ -99,6 +99,7 @@ def test_an_empty_message_is_no_request_but_no_breach_either(wire: Wire) -> None
         b"\x81\xff" + (2**40).to_bytes(8, "big"),
         b"\x82\xff" + (2**62).to_bytes(8, "big"),
     ],
+    ids=["64-kib", "text", "binary"],
 )
 def test_what_is_too_big_is_refused_by_its_head(wire: Wire, head: bytes) -> None:
     wire.socket.sendall(head)
@@ -345,7 +346,11 @@ def test_a_reason_that_is_no_text_is_refused(wire: Wire) -> None:
     assert fails(wire, 1007)
 
 
-@pytest.mark.parametrize("late", [frame(PING, b"x"), frame(TEXT, request(9)), os.urandom(300)])
+@pytest.mark.parametrize(
+    "late",
+    [frame(PING, b"x"), frame(TEXT, request(9)), os.urandom(300)],
+    ids=["ping", "request", "noise"],
+)
 def test_nothing_after_a_close_is_answered(wire: Wire, late: bytes) -> None:
     wire.socket.sendall(frame(CLOSE, b"\x03\xe8") + late)
 

@@ -116,9 +116,11 @@ def test_jobs_whose_records_went_back_after_their_messages_were_acked_run_again(
     setting.start_worker()
     setting.wait_until_all_succeed(jobs)
 
-    client.delete(*client.keys("wm:{*"))
-    for key, dumped in kept.items():
-        client.restore(key, 0, dumped)
+    with client.pipeline(transaction=True) as at_once:  # the gateway writes meanwhile
+        at_once.delete(*client.keys("wm:{*"))
+        for key, dumped in kept.items():
+            at_once.restore(key, 0, dumped, replace=True)
+        at_once.execute()
     client.close()
     setting.redis.stop()
     setting.redis.start()

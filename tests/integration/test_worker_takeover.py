@@ -23,7 +23,7 @@ def house(amqp_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
     house.close()
 
 
-def sweep_until(house: House, job: str, state: State, within: float = 40.0) -> JobRecord:
+def sweep_until(house: House, job: str, state: State, within: float = 60.0) -> JobRecord:
     def swept() -> JobRecord | None:
         house.sweep(LEASE_MS)
         record = house.read(job)

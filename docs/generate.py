@@ -28,7 +28,7 @@ from services.notifier.settings import NotifierSettings
 from services.worker.jobs.settings import JobSettings
 from services.worker.settings import WorkerSettings
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, Event, State
-from shared.runtime.settings import CommonSettings, OriginSettings, WebhookSettings
+from shared.runtime.settings import CommonSettings, OriginSettings, TraceSettings, WebhookSettings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
@@ -36,12 +36,13 @@ ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
     ("Gateway and notifier: browsers", OriginSettings),
     ("Gateway and worker: webhooks", WebhookSettings),
+    ("Gateway and worker: traces", TraceSettings),
     ("Gateway", GatewaySettings),
     ("Worker", WorkerSettings),
     ("Notifier", NotifierSettings),
     ("Our own job types", JobSettings),
 )
-SEVERAL = (CommonSettings, OriginSettings, WebhookSettings)
+SEVERAL = (CommonSettings, OriginSettings, WebhookSettings, TraceSettings)
 MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
 
 CANCELLING = (

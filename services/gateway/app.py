@@ -61,7 +61,7 @@ def build_gateway(
     for method, route, statuses in assembling.answers(api):
         parts.metrics.expect_requests(method, route, statuses)
     crowd = Crowd(parts.limits.concurrent_requests)
-    edge = Edge(api, metrics=parts.metrics, crowd=crowd)
+    edge = Edge(api, metrics=parts.metrics, tracing=parts.tracing, crowd=crowd)
     return Gateway(Cors(edge, origins=origins), express(SubmitClerk(parts, crowd)))
 
 

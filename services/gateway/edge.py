@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 import uuid_utils
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.problems import framework_code, problem, respond
 from services.gateway.refusals import Overloaded
 from services.gateway.tallies import NOWHERE, OTHER_METHOD
+from services.gateway.tracing import Call, Tracing, note_call
 from shared.contracts.errors import WaymarkError
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -30,10 +32,11 @@ log = structlog.get_logger()
 class Edge:
     """Wraps the app. Everything that leaves it bears X-Request-Id; every error is a problem."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, crowd: Crowd) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, tracing: Tracing, crowd: Crowd) -> None:
         """Let no more in than the crowd may hold."""
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
         self._crowd = crowd
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,6 +49,7 @@ class Edge:
             method = "GET"
             scope = {**scope, "method": method}  # the server leaves the body out
         exchange = _Exchange(scope, send)
+        call = self._begin_span(scope)
         started = time.monotonic()
         self._crowd.enter()
         try:
@@ -53,7 +57,19 @@ class Edge:
         finally:
             self._crowd.leave()
             seconds = time.monotonic() - started
-            self._metrics.answered(method, _template(scope), exchange.status, seconds)
+            route = _template(scope)
+            self._metrics.answered(method, route, exchange.status, seconds)
+            if call is not None:
+                self._tracing.end(call, method, route, exchange.status)
+
+    def _begin_span(self, scope: Scope) -> Call | None:
+        headers = Headers(scope=scope)
+        if not self._tracing.on or scope["path"] in _PROBES:
+            return None
+        call = self._tracing.begin(headers, self._tracing.context_of(headers))
+        if call is not None:
+            note_call(scope, call)
+        return call
 
     async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
         if self._crowd.is_too_large and scope["path"] not in _PROBES:

@@ -12,6 +12,7 @@ from services.gateway.queues.desk import QueueDesk
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
+from services.gateway.tracing import Tracing
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
 from shared.ports import AsyncJobStore, AuditLog
@@ -46,4 +47,5 @@ class Parts:
     desk: TokenDesk
     webhooks: WebhookDesk
     metrics: Metrics
+    tracing: Tracing
     limits: Limits

@@ -8,13 +8,19 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts.rates import Rate
-from shared.runtime.settings import CommonSettings, OriginSettings, WebhookSettings, is_address
+from shared.runtime.settings import (
+    CommonSettings,
+    OriginSettings,
+    TraceSettings,
+    WebhookSettings,
+    is_address,
+)
 
 _HTTP: Final = frozenset({"http", "https"})
 _STREAM: Final = frozenset({"ws", "wss"})
 
 
-class GatewaySettings(CommonSettings, OriginSettings, WebhookSettings):
+class GatewaySettings(CommonSettings, OriginSettings, WebhookSettings, TraceSettings):
     """WAYMARK_<NAME> of each field; sizes in bytes."""
 
     gateway_port: int = Field(default=8000, ge=0, le=65_535)  # where it listens

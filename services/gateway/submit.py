@@ -31,6 +31,7 @@ from services.gateway.refusals import (
     UnknownType,
 )
 from services.gateway.requests.jobs import TYPE, JobRequest
+from services.gateway.tracing import Tracing
 from shared.contracts.answers import SubmitVerdict
 from shared.contracts.errors import WaymarkError
 from shared.contracts.idempotency import Recall
@@ -53,11 +54,14 @@ class Submission:
         catalogue: Catalogue,
         metrics: Metrics,
         evicting: Callable[[], str | None] = lambda: None,
+        tracing: Tracing,
         terms: Terms = USUAL_TERMS,
     ) -> None:
         """Keep the parts it works with; `evicting` says why the store would forget a job."""
         self._store = store
-        self._acceptance = Acceptance(store=store, publisher=publisher, metrics=metrics)
+        self._acceptance = Acceptance(
+            store=store, publisher=publisher, metrics=metrics, tracing=tracing
+        )
         self._gathering = Gathering(self._acceptance)
         self._catalogue = catalogue
         self._metrics = metrics

@@ -1,5 +1,6 @@
 """The one place where the gateway's parts are built."""
 
+import asyncio
 import os
 import socket
 import time
@@ -37,6 +38,7 @@ from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
 from services.gateway.waiting import Waiting
+from services.gateway.tracing import Tracing
 from services.gateway.webhooks.desk import WebhookDesk
 from services.gateway.works import Works
 from shared.adapters.feed_redis import RedisFeed
@@ -52,6 +54,9 @@ from shared.adapters.store_redis import (
 )
 from shared.runtime.metrics.process import build_registry
 from shared.runtime.store_pulse import StorePulse
+from shared.runtime.tracing.exporting import SpanExport
+from shared.runtime.tracing.spans import OFF, Tracer
+from shared.runtime.tracing.starting import make_export
 from shared.stream.switchboard import Switchboard
 
 # Together below the 3 s within which an outage is answered.
@@ -79,6 +84,7 @@ class _World:
     broker_side: BrokerSide
     feed: RedisFeed
     switchboard: Switchboard
+    spans: SpanExport | None
 
 
 def build(settings: GatewaySettings) -> Gateway:
@@ -94,6 +100,8 @@ def build(settings: GatewaySettings) -> Gateway:
     audit = AuditTrail(world.audit, registry=metrics.registry, now_ms=_now_ms)
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
+    if world.spans is not None:
+        metrics.watch_spans(world.spans)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
     parts = _parts(
         settings,
@@ -165,6 +173,9 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         ),
         feed=feed,
         switchboard=Switchboard(store, feed),
+        spans=make_export(
+            settings, service="gateway", version=settings.version, instance=identity
+        ),
     )
 
 
@@ -179,6 +190,8 @@ def _parts(
     audit: AuditTrail,
 ) -> Parts:
     secret = settings.token_secret.get_secret_value()
+    spans = world.spans
+    tracing = Tracing(Tracer(spans.take) if spans else OFF, ratio=settings.trace_ratio)
     stream_url = settings.public_stream_url
     return Parts(
         gate=Gate(
@@ -194,6 +207,7 @@ def _parts(
             publisher=world.publisher,
             catalogue=catalogue,
             metrics=metrics,
+            tracing=tracing,
             evicting=lambda: world.keeping.evicting,
             terms=Terms(
                 retention=round(settings.retention_seconds * 1000),
@@ -217,6 +231,7 @@ def _parts(
         desk=TokenDesk(secret, stream_url),
         webhooks=WebhookDesk(settings),
         metrics=metrics,
+        tracing=tracing,
         limits=Limits(
             body=settings.body_limit,
             bulk_body=settings.bulk_body_limit,
@@ -241,6 +256,9 @@ def _turnstile(settings: GatewaySettings, world: _World) -> Turnstile:
 async def _running(world: _World, duties: Sequence[Duty], works: Works) -> AsyncIterator[None]:
     """Start everything; on the way out stop the work, give the duties away, hang up."""
     async with AsyncExitStack() as house:
+        if world.spans is not None:
+            world.spans.start()
+            house.push_async_callback(asyncio.to_thread, world.spans.close)
         house.push_async_callback(world.store.close)
         house.push_async_callback(world.registry.close)
         house.push_async_callback(world.pauses.close)

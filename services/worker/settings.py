@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from shared.contracts.topology import check_queue_name
-from shared.runtime.settings import CommonSettings, WebhookSettings
+from shared.runtime.settings import CommonSettings, TraceSettings, WebhookSettings
 
 LEAST_SLOTS: Final = 2
 FREEZE_MARGIN_MS: Final = 3_000  # a slot is frozen so long before its lease ends (PROTOCOL, Leases)
@@ -17,7 +17,7 @@ def _default_slots() -> int:
     return max(LEAST_SLOTS, len(os.sched_getaffinity(0)))
 
 
-class WorkerSettings(CommonSettings, WebhookSettings):
+class WorkerSettings(CommonSettings, WebhookSettings, TraceSettings):
     """WAYMARK_SLOTS, WAYMARK_QUEUES, WAYMARK_JOBS …; lists are separated by commas."""
 
     slots: int = Field(default_factory=_default_slots, ge=1)  # jobs at once; one a CPU, 2 at least

@@ -14,6 +14,8 @@ from shared.contracts.webhooks.targets import USUAL_PORTS, TargetRules, parse_ru
 _AMQP: Final = frozenset({"amqp", "amqps"})
 # as browsers send it: lower case, a port only where it is not the scheme's own
 _ORIGIN: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?", re.ASCII)
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]+=[\x21-\x7e ]+", re.ASCII)
+_HTTP: Final = frozenset({"http", "https"})
 _REDIS: Final = frozenset({"redis", "rediss"})
 _SHORTEST_SECRET: Final = 32  # characters
 
@@ -75,6 +77,38 @@ class OriginSettings(BaseSettings):
             words = "must be origins such as https://app.example.com: no path, no wildcard"
             raise PydanticCustomError("origins", words)
         return origins
+
+
+class TraceSettings(BaseSettings):
+    """What gateway and worker are told of traces; both must be told the same."""
+
+    model_config = SettingsConfigDict(env_prefix="WAYMARK_", frozen=True, extra="ignore")
+
+    otlp_url: str = ""  # a collector of OpenTelemetry's, http(s)://host:4318; none: no spans
+    otlp_headers: SecretStr = SecretStr("")  # for the collector: name=value, separated by commas
+    trace_ratio: float = Field(
+        default=1.0, ge=0, le=1
+    )  # of the traces that begin here; who comes with one has decided
+
+    @property
+    def collector_headers(self) -> dict[str, str]:
+        """The headers of WAYMARK_OTLP_HEADERS."""
+        pairs = (one.partition("=") for one in split(self.otlp_headers.get_secret_value()))
+        return {name.strip().lower(): text.strip() for name, _, text in pairs}
+
+    @field_validator("otlp_url")
+    @classmethod
+    def _leads_to_a_collector(cls, url: str) -> str:
+        if url and not is_address(url, _HTTP):
+            raise PydanticCustomError("url", "must look like http://collector:4318")
+        return url
+
+    @field_validator("otlp_headers")
+    @classmethod
+    def _are_headers(cls, headers: SecretStr) -> SecretStr:
+        if not all(_HEADER.fullmatch(one) for one in split(headers.get_secret_value())):
+            raise PydanticCustomError("headers", "must look like name=value,other=value")
+        return headers
 
 
 class WebhookSettings(BaseSettings):

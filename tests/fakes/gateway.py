@@ -114,6 +114,8 @@ class FakeGateway:
             catalogue=catalogue,
             broker=BrokerSide(self.depths),
         )
+        self.spans: list[Span] = []
+        tracing = Tracing(Tracer(self.spans.append) if traced else OFF)
         parts = Parts(
             gate=Gate(
                 ring=self.ring,
@@ -128,6 +130,7 @@ class FakeGateway:
                 publisher=self.publisher,
                 catalogue=catalogue,
                 metrics=self.metrics,
+                tracing=tracing,
                 evicting=lambda: self.evicting,
                 terms=terms,
             ),
@@ -148,6 +151,7 @@ class FakeGateway:
             desk=TokenDesk(TOKEN_SECRET, stream_url),
             webhooks=WebhookDesk(WebhookSettings.model_validate(webhooks or WEBHOOKS)),
             metrics=self.metrics,
+            tracing=tracing,
             limits=Limits(
                 body=1 << 20,
                 bulk_body=16 << 20,

@@ -14,6 +14,7 @@ import structlog
 from services.gateway.accepting.outcomes import Accepted, Outcome, because, meaning, unavailable
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import Unavailable
+from services.gateway.tracing import Tracing
 from shared.contracts.answers import CancelVerdict, Submitted, SubmitVerdict
 from shared.contracts.batches import ConfirmMany, SubmitMany
 from shared.contracts.commands import RunJob
@@ -39,12 +40,18 @@ class Acceptance:
     """Makes jobs safe. A `deadline` is a time of the loop's clock."""
 
     def __init__(
-        self, *, store: AsyncJobStore, publisher: CommandPublisher, metrics: Metrics
+        self,
+        *,
+        store: AsyncJobStore,
+        publisher: CommandPublisher,
+        metrics: Metrics,
+        tracing: Tracing,
     ) -> None:
         """Keep the parts it works with."""
         self._store = store
         self._publisher = publisher
         self._metrics = metrics
+        self._tracing = tracing
         # They wait here and not in front of Redis: there they would keep everybody else waiting,
         # and those that waited for too long would be sent again.
         self._room_for_large = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -168,13 +175,15 @@ class Acceptance:
         now = time.time_ns() // 1_000_000
         messages = [(RunJob.of(job), delay_of(job, now_ms=now)) for job in jobs]
         faults: Sequence[WaymarkError | None] = [BrokerUnavailable()] * len(jobs)
-        started = time.monotonic()
+        started, began_at = time.monotonic(), time.time_ns()
         try:
             async with asyncio.timeout_at(deadline):
                 faults = await self._publisher.publish_many(messages)
         except TimeoutError:
             log.debug("publish_took_too_long", jobs=len(jobs))
         self._metrics.publishing.took(time.monotonic() - started, failed=any(faults))
+        if self._tracing.on:
+            self._tracing.published(jobs, faults, began_at)
         return faults
 
     async def _confirm(self, jobs: Sequence[JobRecord]) -> None:

@@ -16,7 +16,7 @@ from services.gateway.refusals import InFlight, Refusal, Unavailable
 from services.gateway.requests.bodies import check_json_headers, parse_json, receive_body
 from services.gateway.requests.bulk import BulkRequest, key_of_job, parse_bulk_request, point_into
 from services.gateway.requests.idempotency import HEADER, idempotency_key
-from services.gateway.tracing import context_of, new_trace
+from services.gateway.tracing import call_of, of_call
 from services.gateway.wanted import read_job_request
 from shared.contracts.errors import StoreUnavailable
 from shared.contracts.operations import IdempotencyKey, Submit
@@ -60,7 +60,8 @@ class Reader:
         """Keep what every one of them is planned with."""
         self._bulk = bulk
         self._key = key
-        self._trace = context_of(request.headers, new_trace)
+        self._trace = parts.tracing.of_request(request)
+        self._call = call_of(request)
         self._parts = parts
         self._caller = caller
 
@@ -96,7 +97,7 @@ class Reader:
             return None
         known, payload = found
         name = str(uuid_utils.uuid7())
-        return replace(known, job=name, payload=payload, key=self.key(place))
+        return self._named(replace(known, job=name, payload=payload, key=self.key(place)))
 
     async def _plan(self, place: int, alike: Alike) -> Submit | Refusal:
         item, text = self._bulk.jobs[place], self._bulk.texts[place]
@@ -112,4 +113,7 @@ class Reader:
             alike.note(text, planned, await self._parts.catalogue.find(planned.type))
         except Refusal as refusal:
             return point_into(refusal, place)
-        return planned
+        return self._named(planned)
+
+    def _named(self, planned: Submit) -> Submit:
+        return planned if self._call is None else of_call(planned, self._call)

@@ -26,10 +26,11 @@ from services.gateway.problems import problem
 from services.gateway.requests.bodies import check_json_headers, parse_json
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.routes.jobs import ROUTE_OF_SUBMIT
-from services.gateway.tracing import context_of, new_trace
+from services.gateway.tracing import Call, of_call
 from services.gateway.wanted import read_at_once
 from shared.contracts.errors import WaymarkError
 from shared.contracts.operations import Submit
+from shared.contracts.tracing import TraceContext
 
 _METHOD, _PATH = ROUTE_OF_SUBMIT.split(" ")
 _UNUSUAL: Final = frozenset({b"origin", b"prefer"})
@@ -46,6 +47,7 @@ class _Visit:
     standing: Sequence[RawHeader]
     began: float
     answer: Answer
+    call: Call | None
     foreseen: Outcome | None = None
     ready: tuple[int, bytes, bytes] | None = None  # the answer to it
 
@@ -77,7 +79,10 @@ class SubmitClerk:
         if operation is None or standing is None:
             return False
         name = name_of_request(known.get("x-request-id", ""))
-        visit = _Visit(name, caller, standing, began, answer)
+        call = self._begin_span(known, operation) if parts.tracing.on else None
+        if call is not None:
+            operation = of_call(operation, call)
+        visit = _Visit(name, caller, standing, began, answer, call)
         self._crowd.enter()
         parts.submission.accept_and_tell(
             operation,
@@ -95,8 +100,12 @@ class SubmitClerk:
         )
         wanted, payload = read_at_once(self._parts, body, parsed)
         return self._parts.submission.plan_at_once(
-            wanted, payload, caller=caller, trace=context_of(headers, new_trace), key=key
+            wanted, payload, caller=caller, trace=self._parts.tracing.context_of(headers), key=key
         )
+
+    def _begin_span(self, headers: Head, operation: Submit) -> Call | None:
+        context = TraceContext(operation.traceparent or "", operation.tracestate)
+        return self._parts.tracing.begin(headers, context)
 
     def _prepare(self, visit: _Visit, foreseen: Outcome) -> None:
         visit.ready = self._answer(visit, foreseen)
@@ -110,6 +119,8 @@ class SubmitClerk:
         except Exception as mistake:  # noqa: BLE001 - the outermost: it is counted and told there
             status, head, body = self._apology(visit, mistake)
         self._parts.metrics.answered(_METHOD, _PATH, status, time.monotonic() - visit.began)
+        if visit.call is not None:
+            self._parts.tracing.end(visit.call, _METHOD, _PATH, status)
         visit.answer(head, body)
 
     def _answer(self, visit: _Visit, told: Told) -> tuple[int, bytes, bytes]:

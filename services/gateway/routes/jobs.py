@@ -25,7 +25,7 @@ from services.gateway.requests.bodies import (
 )
 from services.gateway.requests.idempotency import HEADER, idempotency_key
 from services.gateway.requests.jobs import JobRequest
-from services.gateway.tracing import context_of, new_trace
+from services.gateway.tracing import call_of, of_call
 from services.gateway.waiting import is_known, preferred_wait
 from services.gateway.wanted import read_job_request
 from shared.contracts.errors import StoreUnavailable
@@ -137,7 +137,7 @@ async def _submit(
     key = idempotency_key(header, parsed, tenant=caller.tenant, route=route)
     try:
         wanted, payload = await read(parts, body, parsed)
-        trace = context_of(request.headers, new_trace)
+        trace = parts.tracing.of_request(request)
         operation = await parts.submission.plan(
             wanted, payload, caller=caller, trace=trace, key=key
         )
@@ -148,7 +148,8 @@ async def _submit(
         if known is None:
             raise
         return known
-    return await parts.submission.accept(operation)
+    call = call_of(request)
+    return await parts.submission.accept(of_call(operation, call) if call else operation)
 
 
 async def _recall(key: IdempotencyKey, parts: Parts, caller: Caller) -> Accepted | None:

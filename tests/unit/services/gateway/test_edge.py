@@ -7,12 +7,14 @@ from starlette.responses import PlainTextResponse
 
 from services.gateway.crowd import Crowd
 from services.gateway.edge import Edge
+from services.gateway.tracing import Tracing
+from shared.runtime.tracing.spans import OFF
 from services.gateway.metrics import Metrics
 from tests.fakes.gateway import FakeGateway
 
 
 async def test_probes_are_answered_when_nobody_else_is_let_in() -> None:
-    full = Edge(PlainTextResponse("in"), metrics=Metrics(), crowd=Crowd(0))
+    full = Edge(PlainTextResponse("in"), metrics=Metrics(), tracing=Tracing(OFF), crowd=Crowd(0))
     transport = httpx.ASGITransport(full)
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         shed = await client.get("/v1/jobs")

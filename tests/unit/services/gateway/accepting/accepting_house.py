@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.gathering import Gathering, Told, awaited
 from services.gateway.accepting.outcomes import Accepted
+from services.gateway.tracing import Tracing
+from shared.runtime.tracing.spans import OFF
 from services.gateway.metrics import Metrics
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import IdempotencyKey, Operation, Read, Submit
@@ -43,7 +45,9 @@ class House:
     def use(self, store: Listening, publisher: FakePublisher) -> None:
         """Build them on this store and this broker."""
         self.store, self.publisher = store, publisher
-        self.acceptance = Acceptance(store=store, publisher=publisher, metrics=Metrics())
+        self.acceptance = Acceptance(
+            store=store, publisher=publisher, metrics=Metrics(), tracing=Tracing(OFF)
+        )
         self.gathering = Gathering(self.acceptance)
 
     async def accept(self, *jobs: Submit) -> Sequence[Told]:

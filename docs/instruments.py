@@ -25,6 +25,7 @@ from shared.contracts.catalog import CatalogEntry, Limits
 from shared.contracts.errors import InvalidToken
 from shared.contracts.queues import QueueTally
 from shared.runtime.metrics.process import build_registry, tell_of_store
+from shared.runtime.metrics.spans import tell_of_spans
 
 QUEUE = "default"
 NOWHERE = "redis://127.0.0.1"  # nothing is connected
@@ -92,6 +93,7 @@ def gateway() -> CollectorRegistry:
     line = QueueLine(name=QUEUE, tally=QueueTally(), workers=0, paused=None)
     QueueMetrics(registry).tell([line])
     tell_of_store(registry, lambda: None)
+    tell_of_spans(registry, None)
     return registry
 
 
@@ -100,6 +102,7 @@ def worker() -> CollectorRegistry:
     metrics = WorkerMetrics(_registry("worker"))
     metrics.expect([_entry()])
     metrics.watch_store(lambda: None)
+    tell_of_spans(metrics.registry, None)
     return metrics.registry
 
 

@@ -37,8 +37,8 @@ from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.settings import GatewaySettings
 from services.gateway.submit import Submission
-from services.gateway.waiting import Waiting
 from services.gateway.tracing import Tracing
+from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
 from services.gateway.works import Works
 from shared.adapters.feed_redis import RedisFeed
@@ -53,6 +53,7 @@ from shared.adapters.store_redis import (
     StoreKeeping,
 )
 from shared.runtime.metrics.process import build_registry
+from shared.runtime.metrics.spans import tell_of_spans
 from shared.runtime.store_pulse import StorePulse
 from shared.runtime.tracing.exporting import SpanExport
 from shared.runtime.tracing.spans import OFF, Tracer
@@ -100,8 +101,7 @@ def build(settings: GatewaySettings) -> Gateway:
     audit = AuditTrail(world.audit, registry=metrics.registry, now_ms=_now_ms)
     pulse = StorePulse(world.store.ping)
     metrics.watch_store(lambda: world.keeping.evicting)
-    if world.spans is not None:
-        metrics.watch_spans(world.spans)
+    tell_of_spans(metrics.registry, world.spans)
     duties = [Duty(name, holder=identity, registry=world.registry) for name in DUTIES]
     parts = _parts(
         settings,
@@ -173,9 +173,7 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         ),
         feed=feed,
         switchboard=Switchboard(store, feed),
-        spans=make_export(
-            settings, service="gateway", version=settings.version, instance=identity
-        ),
+        spans=make_export(settings, service="gateway", version=settings.version, instance=identity),
     )
 
 
@@ -190,8 +188,7 @@ def _parts(
     audit: AuditTrail,
 ) -> Parts:
     secret = settings.token_secret.get_secret_value()
-    spans = world.spans
-    tracing = Tracing(Tracer(spans.take) if spans else OFF, ratio=settings.trace_ratio)
+    tracing = _tracing(settings, world.spans)
     stream_url = settings.public_stream_url
     return Parts(
         gate=Gate(
@@ -240,6 +237,10 @@ def _parts(
             concurrent_requests=settings.max_concurrent_requests,
         ),
     )
+
+
+def _tracing(settings: GatewaySettings, spans: SpanExport | None) -> Tracing:
+    return Tracing(OFF if spans is None else Tracer(spans.take), ratio=settings.trace_ratio)
 
 
 def _turnstile(settings: GatewaySettings, world: _World) -> Turnstile:

@@ -20,6 +20,7 @@ from services.worker.attempts.counting import count_end
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.attempts.telling import Teller
+from services.worker.attempts.tracing import AttemptTrace, Traces
 from services.worker.attempts.unknown import UnknownTypes
 from services.worker.attempts.watching import Ended, Watch, Why
 from services.worker.cancelling import Rung
@@ -69,6 +70,7 @@ class Tools:
     intake: Intake
     broken: threading.Event  # set when the slots cannot be trusted any more
     metrics: WorkerMetrics
+    traces: Traces
     types: Mapping[str, CatalogEntry]
     monotonic: Callable[[], float]
     uniform: Callable[[float, float], float] = random.uniform
@@ -97,6 +99,7 @@ class Executor:
         entry = tools.types.get(delivery.job.type)
         if entry is None or delivery.job.options.type_version > entry.version:
             return tools.unknown.handle(delivery)
+        received_at = tools.traces.now()
         claimed = tools.claims.claim(delivery)
         if isinstance(claimed, Answer):
             return claimed
@@ -104,17 +107,23 @@ class Executor:
         tools.metrics.occupancy.begin(queue)
         try:
             with tools.heartbeats.keep(claimed):
-                return self._run(delivery, claimed, entry)
+                trace = tools.traces.begin(claimed, received_at=received_at)
+                answer = self._run(delivery, claimed, entry, trace)
+                trace.over(answer)
+                return answer
         finally:
             tools.metrics.occupancy.end(queue)
 
-    def _run(self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry) -> Answer:
+    def _run(
+        self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry, trace: AttemptTrace
+    ) -> Answer:
         tools = self._tools
         log.debug("attempt_started", job_id=attempt.job.id, attempt=attempt.job.attempt)
         tools.metrics.started(attempt.job)
         started = tools.monotonic()
         teller = Teller(tools.store, attempt, monotonic=tools.monotonic)
-        ended = self._watch(attempt, entry, teller, started)
+        ended = self._watch(attempt, entry, teller, trace, started)
+        trace.ran()
         attempt.mailbox.ended = True
         if isinstance(ended.event, Died) and ended.event.refused and not tools.broken.is_set():
             tools.pause(REFUSED_SECONDS)
@@ -128,6 +137,7 @@ class Executor:
             return tools.claims.unresolved(delivery)
         settled = tools.settlements.write(attempt, end)
         outcome = outcome_of(end, settled)
+        trace.settled(outcome)
         tools.metrics.ended(attempt.job, outcome, seconds)
         if settled is not None and settled.verdict is SettleVerdict.OK:
             count_end(tools.metrics, attempt.job, end, settled, ended, seconds=seconds)
@@ -137,11 +147,16 @@ class Executor:
         return tools.settlements.answer(delivery, end, settled)
 
     def _watch(
-        self, attempt: Attempt, entry: CatalogEntry, teller: Teller, started: float
+        self,
+        attempt: Attempt,
+        entry: CatalogEntry,
+        teller: Teller,
+        trace: AttemptTrace,
+        started: float,
     ) -> Ended:
         tools = self._tools
         try:
-            slot = tools.slots.start(_assignment(attempt, entry))
+            slot = tools.slots.start(_assignment(attempt, entry, trace))
         except SlotsUnavailable:
             log.critical("slots_unavailable", job_id=attempt.job.id)
             tools.broken.set()
@@ -158,6 +173,7 @@ class Executor:
             teller=teller,
             freezes=entry.isolation == "slot",
             occupancy=tools.metrics.occupancy,
+            called=trace.called,
             monotonic=tools.monotonic,
         ).until_end()
 
@@ -186,7 +202,7 @@ def outcome_of(end: Settle, settled: Settled | None) -> Outcome:
     return Outcome.CANCELLED if isinstance(end, Stop) else Outcome.SUCCEEDED
 
 
-def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
+def _assignment(attempt: Attempt, entry: CatalogEntry, trace: AttemptTrace) -> Assignment:
     job = attempt.job
     return Assignment(
         job=job.id,
@@ -200,6 +216,7 @@ def _assignment(attempt: Attempt, entry: CatalogEntry) -> Assignment:
         max_rss=entry.limits.max_rss_bytes,
         sent_at=attempt.sent_at,
         tenant=job.tenant,
-        traceparent=job.traceparent,
+        traceparent=trace.traceparent,
         tracestate=job.tracestate,
+        traced=trace.wanted,
     )

@@ -15,6 +15,7 @@ from services.worker.attempts.attempt import running_job
 from services.worker.attempts.claiming import Claims, Identity
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
+from services.worker.attempts.tracing import Traces
 from services.worker.attempts.unknown import TypeWatch, UnknownTypes
 from services.worker.broker import WaymarkBroker
 from services.worker.execute import Executor, Tools
@@ -44,6 +45,10 @@ from shared.adapters.store_redis import (
 )
 from shared.contracts.catalog import CatalogEntry, WorkerCard
 from shared.runtime.metrics.process import build_registry
+from shared.runtime.metrics.spans import tell_of_spans
+from shared.runtime.tracing.exporting import SpanExport
+from shared.runtime.tracing.spans import OFF, Tracer
+from shared.runtime.tracing.starting import make_export
 
 _MS: Final = 1000
 
@@ -88,6 +93,7 @@ class _Ground:
     pauses: RedisPauses
     publisher: PikaPublisher
     types: TypeWatch
+    spans: SpanExport | None
 
 
 def build(settings: WorkerSettings, slots: Slots) -> House:
@@ -123,6 +129,7 @@ def build(settings: WorkerSettings, slots: Slots) -> House:
         store=ground.store,
         eviction=lambda: ground.keeping.complaint,
         metrics=ground.metrics,
+        spans=ground.spans,
     )
 
 
@@ -135,6 +142,8 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
     )
     metrics.expect(entries, queues=queues)
     metrics.occupancy.slots = settings.slots
+    spans = make_export(settings, service="worker", version=settings.version, instance=card.id)
+    tell_of_spans(metrics.registry, spans)
     redis_url = settings.redis_url.get_secret_value()
     aio_store = AsyncRedisStore(redis_url)
     keeping = StoreKeeping(aio_store.keeping)
@@ -158,6 +167,7 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
             settings.amqp_url.get_secret_value(), name=f"waymark worker {card.id} publishing"
         ),
         types=TypeWatch(gone_after=settings.unknown_type_seconds, monotonic=time.monotonic),
+        spans=spans,
     )
 
 
@@ -174,6 +184,7 @@ def _executor(ground: _Ground, stubborn: Stubborn, claims: Claims, pulse: Pulse)
             intake=ground.intake,
             broken=ground.broken,
             metrics=ground.metrics,
+            traces=Traces(Tracer(ground.spans.take) if ground.spans else OFF),
             types={entry.type: entry for entry in ground.entries},
             monotonic=time.monotonic,
         )

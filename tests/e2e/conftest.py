@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from deploy.local.house import House, Ports
+from tests.collector import Collector, collecting
 from tests.e2e.outside import Gateway
 
 SLOTS = "4"
@@ -28,10 +29,18 @@ def clean_env(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def house(nodes_folder: Path) -> Iterator[House]:
+def collector() -> Iterator[Collector]:
+    """Where the house sends its spans."""
+    with collecting() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def house(nodes_folder: Path, collector: Collector) -> Iterator[House]:
     """One house for all tests that leave it standing or set it up again."""
     root = nodes_folder / "house"
-    built = House(root, env=clean_env({}), ports=Ports.free())
+    env = clean_env({"WAYMARK_OTLP_URL": collector.url})
+    built = House(root, env=env, ports=Ports.free())
     try:
         built.start()
         yield built

@@ -12,12 +12,14 @@ import websockets
 from pika.adapters.blocking_connection import BlockingChannel
 
 from deploy.local.house import House
+from tests.collector import Collector, Exported
 from tests.e2e.outside import Gateway
 from tests.eventually import eventually, eventually_async
 from tests.integration.webhook_receivers import receiver
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+CLIENT = "b7ad6b7169203331"
+TRACEPARENT = f"00-{TRACE_ID}-{CLIENT}-01"
 TRACESTATE = "congo=t61rcWkgMzE"
 LADDER = [f"waymark.delay.{level}" for level in range(8)]
 
@@ -81,7 +83,7 @@ async def told_as_events(url: str, token: str) -> list[dict[str, Any]]:
 
 
 async def test_one_trace_is_found_everywhere(
-    house: House, gateway: Gateway, http: httpx.AsyncClient
+    house: House, gateway: Gateway, http: httpx.AsyncClient, collector: Collector
 ) -> None:
     with receiver() as ours, tapped_ladder(house) as tap:
         answer = await http.post(
@@ -115,3 +117,57 @@ async def test_one_trace_is_found_everywhere(
     webhook = ours.heard[0].headers
     assert webhook["traceparent"][3:35] == TRACE_ID
     assert webhook["tracestate"] == TRACESTATE
+    assert drawn(await every_span(collector, job["id"])) == WANTED
+    assert of_name(collector, "POST")[0].span_id == webhook["traceparent"][36:52]
+    assert {span.state for span in collector.of(TRACE_ID)} == {TRACESTATE}
+    first, second = (of_name(collector, f"attempt {number}")[0] for number in (1, 2))
+    assert (first.links, second.links) == ((), (first.span_id,))
+    assert (first.failed, second.failed) == (True, False)
+
+
+WANTED = [
+    "gateway server POST /v1/jobs",
+    "  gateway producer publish waymark.default",
+    "    worker consumer process waymark.default",
+    "      worker internal attempt 1",
+    "      worker client settle",
+    "    worker consumer process waymark.default",
+    "      worker internal attempt 2",
+    "      worker client settle",
+    "    worker consumer process waymark.webhooks",
+    "      worker internal attempt 1",
+    "        worker client POST",
+    "      worker client settle",
+]
+
+
+async def every_span(collector: Collector, job: str) -> list[Exported]:
+    """The spans of the trace, once all are there."""
+
+    async def all_there() -> bool:
+        found = collector.of(TRACE_ID)
+        assert len(found) >= len(WANTED), [span.name for span in found]
+        return True
+
+    await eventually_async(all_there, within=15)
+    return collector.of(TRACE_ID)
+
+
+def of_name(collector: Collector, name: str) -> list[Exported]:
+    """The spans of the trace of that name, in the order of their beginnings."""
+    found = [span for span in collector.of(TRACE_ID) if span.name == name]
+    return sorted(found, key=lambda span: span.began_at)
+
+
+def drawn(spans: list[Exported]) -> list[str]:
+    """A tree of spans, from the client's on; each with its service and kind."""
+
+    def below(parent: str, depth: int) -> list[str]:
+        lines = []
+        children = [span for span in spans if span.parent == parent]
+        for span in sorted(children, key=lambda one: (one.began_at, one.name)):
+            lines.append(f"{'  ' * depth}{span.service} {span.kind} {span.name}")
+            lines += below(span.span_id, depth + 1)
+        return lines
+
+    return below(CLIENT, 0)

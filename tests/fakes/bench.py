@@ -12,6 +12,7 @@ from services.worker.attempts.attempt import Attempt
 from services.worker.attempts.claiming import Claims, Identity
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
+from services.worker.attempts.tracing import Traces
 from services.worker.attempts.unknown import TypeWatch, UnknownTypes
 from services.worker.execute import Executor, Tools
 from services.worker.intake.deliveries import Answer
@@ -34,6 +35,7 @@ from shared.contracts.operations import (
     Succeed,
 )
 from shared.contracts.overdue import Expect
+from shared.runtime.tracing.spans import OFF, Span, Tracer
 from tests.fakes.hands import HandClock
 from tests.fakes.jobs import message, record
 from tests.fakes.scripted import YES, ScriptedPublisher, ScriptedStore
@@ -76,8 +78,11 @@ class Bench:
         *,
         answers: Mapping[str, SlotEvent] | None = None,
         job: JobRecord | None = None,
+        traced: bool = False,
         **limits: Any,
     ) -> None:
+        self.traced = traced
+        self.spans: list[Span] = []
         self.clock = HandClock()
         self.store = ScriptedStore()
         self.publisher = ScriptedPublisher()
@@ -151,6 +156,7 @@ class Bench:
                 intake=self.intake,
                 broken=self.broken,
                 metrics=self.metrics,
+                traces=Traces(Tracer(self.spans.append) if self.traced else OFF),
                 types={self.entry.type: self.entry},
                 monotonic=self.clock.monotonic,
                 uniform=lambda _low, high: high,

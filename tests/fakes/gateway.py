@@ -29,11 +29,13 @@ from services.gateway.rate.turnstile import FAILURES, Turnstile
 from services.gateway.redrive import Redriving
 from services.gateway.render import Renderer
 from services.gateway.submit import Submission
+from services.gateway.tracing import Tracing
 from services.gateway.waiting import Waiting
 from services.gateway.webhooks.desk import WebhookDesk
 from shared.contracts.catalog import CatalogEntry
 from shared.contracts.rates import Rate
 from shared.runtime.settings import WebhookSettings
+from shared.runtime.tracing.spans import OFF, Span, Tracer
 from shared.stream.switchboard import Switchboard
 from tests.fakes.audit import FakeAudit
 from tests.fakes.buckets import FakeBuckets
@@ -87,6 +89,7 @@ class FakeGateway:
         terms: Terms = USUAL_TERMS,
         rate: Rate = RATE,
         token_rate: Rate = TOKEN_RATE,
+        traced: bool = False,
     ) -> None:
         keys = folder / "keys.json"
         keys.write_text(json.dumps(KEYS))

@@ -14,6 +14,7 @@ from services.worker.limits import Deadlines, LimitStep, limit_step
 from services.worker.occupancy import Occupancy
 from services.worker.slots.terms import (
     CANCEL_ASKED,
+    Called,
     Died,
     Raised,
     Reported,
@@ -63,11 +64,12 @@ class Watch:
         teller: Teller,
         freezes: bool = True,
         occupancy: Occupancy,
+        called: Callable[[Called], None],
         monotonic: Callable[[], float],
     ) -> None:
         """Describe it; `deadlines` by the clock `monotonic` (seconds).
 
-        `occupancy` is told of freezes.
+        `occupancy` is told of freezes, `called` of what the handler has called.
 
         `freezes`: the slot stands still while its lease is not renewed, as a process does.
         """
@@ -81,6 +83,7 @@ class Watch:
         self._freezes_at = mailbox.freezes_at
         self._freezes = freezes
         self._occupancy = occupancy
+        self._called = called
         self._frozen = False
         self._frozen_for = 0.0
         self._rung = Rung.NONE
@@ -114,6 +117,8 @@ class Watch:
                 self._teller.report(event)
             elif isinstance(event, Saved):
                 self._teller.save(event)
+            elif isinstance(event, Called):
+                self._called(event)
             if not self._teller.tell():
                 self._mailbox.lose()
             now = self._monotonic()

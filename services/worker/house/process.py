@@ -19,6 +19,7 @@ from services.worker.metrics import WorkerMetrics
 from services.worker.settings import WorkerSettings
 from services.worker.slots.terms import Slots
 from shared.runtime.probes import Probe, routes
+from shared.runtime.tracing.exporting import SpanExport
 
 BOOT_SECONDS: Final = 15.0
 CLOSE_SECONDS: Final = 15.0
@@ -49,9 +50,12 @@ class House:
     store: Closes
     eviction: Probe
     metrics: WorkerMetrics
+    spans: SpanExport | None = None
 
     def start(self, listener: socket.socket) -> None:
         """Start everything; waits for neither Redis nor RabbitMQ. `listener` is the probes'."""
+        if self.spans is not None:
+            self.spans.start()
         self.intake.store_failed()  # closed until the store has answered once
         self.loop.start()
         self.loop.call(self.residents.move_in(self._app(), listener), within=BOOT_SECONDS)
@@ -83,6 +87,8 @@ class House:
             log.warning("house_did_not_close")
         self.loop.stop()
         self.store.close()
+        if self.spans is not None:
+            self.spans.close()
         log.info("worker_stopped", in_order=in_order)
 
     def _app(self) -> Starlette:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from services.worker.slots.terms import Died, Reported, Returned, Saved, SlotEvent
 from services.worker.slots.wire import (
+    Call,
     Checkpoint,
     Ended,
     Exceptional,
@@ -135,6 +136,8 @@ class RunningSlot:
                 return Reported(frame.number, frame.progress)
             if isinstance(frame, Checkpoint):
                 return Saved(frame.data)
+            if isinstance(frame, Call):
+                return frame.called
             self._last = _last_event(frame)
             if self._finish_in_place(reusable=frame.reusable):
                 return self._last
@@ -187,6 +190,8 @@ class RunningSlot:
                 return Reported(frame.number, frame.progress)
             if isinstance(frame, Checkpoint):
                 return Saved(frame.data)
+            if isinstance(frame, Call):
+                return frame.called
             self._last = _last_event(frame)
         with self._acting:
             self._over = True

@@ -3,18 +3,24 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
+from services.worker.authoring.calling import Calling
 from services.worker.authoring.context import Current
 from services.worker.authoring.progress import Number, Update, checked
 from services.worker.authoring.signature import ResultUnfit, encode_result
 from services.worker.slots.interrupts import Guard
-from services.worker.slots.terms import Assignment
-from services.worker.slots.wire import LARGEST_CHECKPOINT, Checkpoint
+from services.worker.slots.terms import Assignment, Called
+from services.worker.slots.wire import LARGEST_CHECKPOINT, Call, Checkpoint
+from shared.contracts.tracing import with_span
+from shared.runtime.tracing.spans import new_span_id
+
+MOST_CALLS: Final = 100  # of an attempt that are told of
 
 
 class Running(Current):
@@ -26,7 +32,7 @@ class Running(Current):
         *,
         guard: Guard,
         put: Callable[[Update], None],
-        send: Callable[[Checkpoint], None],
+        send: Callable[[Checkpoint | Call], None],
         now: datetime,
     ) -> None:
         """Speak to the worker through `put` and `send`; `now` is when the attempt started."""
@@ -36,6 +42,7 @@ class Running(Current):
         self._send = send
         self._started = now
         self._main = threading.get_ident()
+        self._calls = 0
 
     @property
     def job_id(self) -> str:  # noqa: D102
@@ -55,9 +62,39 @@ class Running(Current):
 
     @property
     def trace_headers(self) -> Mapping[str, str]:  # noqa: D102
-        parent, state = self._assignment.traceparent, self._assignment.tracestate
-        if parent is None:
-            return {}
+        parent = self._assignment.traceparent
+        return {} if parent is None else self._headers(parent)
+
+    @contextmanager
+    def calling(self, name: str) -> Iterator[Calling]:  # noqa: D102
+        parent = self._assignment.traceparent
+        if parent is None or not self._assignment.traced or self._calls >= MOST_CALLS:
+            yield Calling(self.trace_headers)
+            return
+        self._calls += 1
+        span_id, began_at = new_span_id(), time.time_ns()
+        call = Calling(self._headers(with_span(parent, span_id)))
+        try:
+            yield call
+        except BaseException as fault:
+            call.fault = call.fault or type(fault).__qualname__
+            raise
+        finally:
+            self._tell(
+                Call(
+                    Called(
+                        name=name,
+                        span_id=span_id,
+                        began_at=began_at,
+                        ended_at=time.time_ns(),
+                        facts=call.facts,
+                        fault=call.fault,
+                    )
+                )
+            )
+
+    def _headers(self, parent: str) -> dict[str, str]:
+        state = self._assignment.tracestate
         return {"traceparent": parent, "tracestate": state} if state else {"traceparent": parent}
 
     @property
@@ -106,15 +143,19 @@ class Running(Current):
         if size > LARGEST_CHECKPOINT:
             problem = f"a checkpoint has at most {LARGEST_CHECKPOINT} bytes of JSON, not {size}"
             raise ValueError(problem)
+        self._tell(Checkpoint(text))
+        if threading.get_ident() == self._main:
+            self._guard.poll()
+
+    def _tell(self, frame: Checkpoint | Call) -> None:
         if threading.get_ident() != self._main:
-            self._send(Checkpoint(text))
+            self._send(frame)
             return
         self._guard.enter()
         try:
-            self._send(Checkpoint(text))
+            self._send(frame)
         finally:
             self._guard.leave()
-        self._guard.poll()
 
 
 def started_now() -> datetime:

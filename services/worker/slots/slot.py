@@ -21,6 +21,7 @@ from services.worker.slots.running import Running, started_now
 from services.worker.slots.surroundings import Surroundings
 from services.worker.slots.terms import Assignment, Raised
 from services.worker.slots.wire import (
+    Call,
     Checkpoint,
     Exceptional,
     FromSlot,
@@ -101,7 +102,7 @@ class Child:
             and (declared.max_rss is None or family.resident_bytes(os.getpid()) <= declared.max_rss)
         )
 
-    def _send(self, frame: FromSlot | Progress | Checkpoint) -> None:
+    def _send(self, frame: FromSlot | Progress | Checkpoint | Call) -> None:
         data = encode(frame)
         try:
             with self._sending:

@@ -14,6 +14,7 @@ class Assignment:
     """One attempt of one job. Durations in seconds; `payload` and `resume` are JSON text.
 
     `tenant`: whose job it is. `traceparent`, `tracestate`: what it may hand on.
+    `traced`: somebody wants the spans of what it calls.
 
     `max_rss`: its process is killed when it has more memory than that (bytes).
 
@@ -34,6 +35,7 @@ class Assignment:
     tenant: str = ""
     traceparent: str | None = None
     tracestate: str | None = None
+    traced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ class Saved:
     """A checkpoint, as JSON text."""
 
     data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """The handler has called somebody: a span of the job's trace. Times in ns since the epoch.
+
+    `fault`: a word for what went wrong, or None.
+    """
+
+    name: str
+    span_id: str
+    began_at: int
+    ended_at: int
+    facts: dict[str, str | int | float | bool]
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +118,7 @@ class Died:
     overgrown: bool = False
 
 
-SlotEvent = Reported | Saved | Returned | Raised | Died
+SlotEvent = Reported | Saved | Called | Returned | Raised | Died
 
 
 class Slot(Protocol):

@@ -4,7 +4,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from services.worker.slots.terms import Assignment, Raised
+from services.worker.slots.terms import Assignment, Called, Raised
 from shared.contracts.catalog import CatalogEntry
 
 LARGEST_FRAME: Final = 4 * 2**20  # bytes; a payload and a checkpoint, escaped, are under 2 MiB
@@ -53,6 +53,12 @@ class Checkpoint(msgspec.Struct, frozen=True, tag="checkpoint"):
     data: str
 
 
+class Call(msgspec.Struct, frozen=True, tag="call"):
+    """The handler has called somebody."""
+
+    called: Called
+
+
 class Result(msgspec.Struct, frozen=True, tag="result", omit_defaults=True):
     """The handler returned; JSON text. `heeded` as in `terms.Returned`."""
 
@@ -74,7 +80,7 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
     reusable: bool
 
 
-FromSlot = Progress | Checkpoint | Result | Exceptional | Refusal
+FromSlot = Progress | Checkpoint | Call | Result | Exceptional | Refusal
 
 
 # worker -> zygote; `slot` is the index of the child's cell in the lease table

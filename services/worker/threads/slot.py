@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from services.worker.slots.reporting import INTERVAL_SECONDS
 from services.worker.slots.running import Running, started_now
 from services.worker.slots.terms import (
     Assignment,
+    Called,
     Died,
     Raised,
     Reported,
@@ -23,7 +25,7 @@ from services.worker.slots.terms import (
     Saved,
     SlotEvent,
 )
-from services.worker.slots.wire import Checkpoint
+from services.worker.slots.wire import Call, Checkpoint
 from services.worker.threads.guard import ThreadGuard
 
 _DIED: Final = Died(signal=None, exit_code=None, peak_rss=0)
@@ -57,6 +59,7 @@ class ThreadSlot:
         self._told: Update | None = None
         self._number = 0
         self._checkpoint: str | None = None
+        self._calls: deque[Called] = deque()
         self._last: SimpleQueue[Returned | Raised | Died] = SimpleQueue()
         self._end: Returned | Raised | Died | None = None
         self._due = 0.0
@@ -134,8 +137,11 @@ class ThreadSlot:
     def _put(self, update: Update) -> None:
         self._latest = update
 
-    def _save(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint.data
+    def _save(self, frame: Checkpoint | Call) -> None:
+        if isinstance(frame, Call):
+            self._calls.append(frame.called)
+        else:
+            self._checkpoint = frame.data
 
     def _await_end(self, seconds: float) -> bool:
         try:
@@ -150,6 +156,8 @@ class ThreadSlot:
         saved, self._checkpoint = self._checkpoint, None
         if saved is not None:
             return Saved(saved)
+        if self._calls:
+            return self._calls.popleft()
         latest = self._latest
         if latest is self._told or latest is None or (now < self._due and self._end is None):
             return None

@@ -62,7 +62,7 @@ class Collector:
 
     def hang_up(self) -> None:
         """Send no more, and wait for no further try."""
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _readable(self, span: Span) -> ReadableSpan:
         # Made by hand, as the SDK's own tests do: ours were never open, so no tracer has made them.

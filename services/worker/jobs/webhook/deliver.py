@@ -5,6 +5,7 @@ Fifteen attempts over about eleven hours; a target that says when to come again 
 
 import json
 import time
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
@@ -48,15 +49,19 @@ def deliver(url: Url, payload: dict[str, Any], event_id: EventId | None = None) 
         raise Retry("webhooks cannot be signed: set WAYMARK_WEBHOOK_SECRETS")
     courier = Courier(rules=settings.target_rules, secrets=secrets)
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    name = event_id or me.idempotency_key
     try:
-        answer = courier.send(
-            Webhook(
-                url=url,
-                event_id=event_id or me.idempotency_key,
-                body=body,
-                trace=me.trace_headers,
+        with me.calling("POST") as call:
+            answer = courier.send(Webhook(url=url, event_id=name, body=body, trace=call.headers))
+            call.note(
+                {
+                    "http.request.method": "POST",
+                    "http.response.status_code": answer.status,
+                    "network.peer.address": answer.address,
+                }
             )
-        )
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                call.failed(str(answer.status))
     except TargetRefused as refused:
         raise Fail(
             f"The webhook's URL is refused. {refused.detail}",

@@ -7,9 +7,9 @@ from starlette.responses import PlainTextResponse
 
 from services.gateway.crowd import Crowd
 from services.gateway.edge import Edge
+from services.gateway.metrics import Metrics
 from services.gateway.tracing import Tracing
 from shared.runtime.tracing.spans import OFF
-from services.gateway.metrics import Metrics
 from tests.fakes.gateway import FakeGateway
 
 

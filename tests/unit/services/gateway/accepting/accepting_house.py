@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from services.gateway.accepting.acceptance import Acceptance
 from services.gateway.accepting.gathering import Gathering, Told, awaited
 from services.gateway.accepting.outcomes import Accepted
-from services.gateway.tracing import Tracing
-from shared.runtime.tracing.spans import OFF
 from services.gateway.metrics import Metrics
+from services.gateway.tracing import Tracing
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import IdempotencyKey, Operation, Read, Submit
+from shared.runtime.tracing.spans import OFF
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.store import AsyncFakeStore, FakeStore
 

@@ -14,7 +14,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 # They tell what our own events tell better: six errors and a traceback for each try to connect to a
 # broker that is away. At DEBUG they may speak.
-_QUIET: Final = {"pika": logging.CRITICAL, "dramatiq": logging.WARNING}
+_QUIET: Final = {
+    "pika": logging.CRITICAL,
+    "dramatiq": logging.WARNING,
+    "opentelemetry": logging.CRITICAL,
+    "urllib3": logging.CRITICAL,
+}
 _SECRETS: Final = (
     (re.compile(r"(://[^:/@\s\"']*:)[^@/\s\"']+@"), r"\1***@"),
     (re.compile(r"\b(wm_[A-Za-z0-9-]+_)[A-Za-z0-9_-]+"), r"\1***"),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.gateway.credentials import Caller, Scope
+from services.gateway.ends import count_cancel
+from services.gateway.metrics import Metrics
 from services.gateway.read import check_readable, is_job_id
 from services.gateway.refusals import AlreadyFinal, Forbidden, JobNotFound
 from services.gateway.requests.fields import Fields, a_text, seconds_as_ms
@@ -57,7 +59,7 @@ def check_cancellable(job: str, caller: Caller) -> None:
         raise Forbidden("This browser token may not cancel.")
 
 
-async def cancel_job(operation: Cancel, *, store: AsyncJobStore) -> Cancelled:
+async def cancel_job(operation: Cancel, *, store: AsyncJobStore, metrics: Metrics) -> Cancelled:
     """Call a job off.
 
     Raises:
@@ -66,6 +68,7 @@ async def cancel_job(operation: Cancel, *, store: AsyncJobStore) -> Cancelled:
         StoreUnavailable: the store did not answer in time; asking again is safe.
     """
     answer = await store.do(operation)
+    count_cancel(metrics.endings, answer)
     job = answer.job
     if answer.verdict is CancelVerdict.TOMBSTONED:
         raise JobNotFound("There is no such job; should the store recall it, it is cancelled.")

@@ -8,11 +8,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.gateway.ends import KINDS, REASONS
 from services.gateway.tallies import NOWHERE, OTHER_METHOD, Requests, Tally, Timings
 from shared.contracts.catalog import CatalogEntry
-from shared.contracts.job import DeadLetterReason
-from shared.contracts.lifecycle import State
-from shared.runtime.metrics.endings import Endings, Kind
+from shared.runtime.metrics.endings import Endings
 from shared.runtime.metrics.process import tell_of_store
 from shared.runtime.metrics.publishing import Publishing
 
@@ -31,13 +30,6 @@ DUTIES: Final = (
     "queues",
     "outbox",
 )
-_KINDS: Final[tuple[Kind, ...]] = (
-    (State.CANCELLED, ""),
-    (State.EXPIRED, ""),
-    (State.FAILED, "delivery_limit"),
-    (State.FAILED, "rejected"),
-)
-_REASONS: Final = (DeadLetterReason.DELIVERY_LIMIT, DeadLetterReason.NOT_RETRYABLE)
 _OF_NOWHERE: Final = (400, 404, 405, 408, 413, 431, 500, 503)
 _ROUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # seconds
 _FAST: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # seconds
@@ -90,7 +82,7 @@ class Metrics:
         for of_every_request in (self._http, self._submissions, self._submit):
             self.registry.register(of_every_request)
         self.publishing = Publishing(self.registry)
-        self.endings = Endings(self.registry, kinds=_KINDS, reasons=_REASONS)
+        self.endings = Endings(self.registry, kinds=KINDS, reasons=REASONS)
         self._of_housekeeping()
         self._crashes = self._counter(
             "waymark_http_unexpected_errors_total",

@@ -20,6 +20,7 @@ POISON: Final = "poison"
 CANCELLED: Final = "cancelled"
 INVALID_PAYLOAD: Final = "invalid_payload"
 RESULT_TOO_LARGE: Final = "result_too_large"
+RESULT_NOT_JSON: Final = "result_not_json"
 UNKNOWN_TYPE: Final = "unknown_type"
 ATTEMPTS_EXHAUSTED: Final = "attempts_exhausted"  # this and the next are given by a claim
 TOO_MANY_STEPS: Final = "too_many_steps"

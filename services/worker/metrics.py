@@ -160,11 +160,19 @@ class WorkerMetrics:
             self._webhooks.labels(outcome)
         self.faults.labels("execute")
 
-    def expect(self, types: Iterable[CatalogEntry], *, queues: Iterable[str] = ()) -> None:
+    def expect(
+        self,
+        types: Iterable[CatalogEntry],
+        *,
+        queues: Iterable[str] = (),
+        residents: Iterable[str] = (),
+    ) -> None:
         """Create every combination at 0: a counter that is born at 1 has no increase.
 
-        `queues`: those that are served, whatever the types name.
+        `queues`: those that are served, whatever the types name; `residents`: what may break.
         """
+        for where in residents:
+            self.faults.labels(where)
         for entry in types:
             self._pair(entry.queue, entry.type)
         for queue in queues:

@@ -10,6 +10,7 @@ NO_CODE: Final = ""
 FAIL_CODES: Final = (
     HANDLER,
     "error",
+    "retry",  # it asked for another attempt, and none was left
     faults.SOFT_LIMIT,
     faults.HARD_LIMIT,
     faults.CRASHED,
@@ -17,6 +18,7 @@ FAIL_CODES: Final = (
     faults.POISON,
     faults.INVALID_PAYLOAD,
     faults.RESULT_TOO_LARGE,
+    faults.RESULT_NOT_JSON,
     faults.UNKNOWN_TYPE,
     faults.ATTEMPTS_EXHAUSTED,
     faults.TOO_MANY_STEPS,

@@ -24,7 +24,7 @@ from services.worker.house.crew import Crew
 from services.worker.house.loop import HouseLoop, LoopPublisher
 from services.worker.house.nudges import Nudges
 from services.worker.house.process import House
-from services.worker.house.residents import Households, Residents
+from services.worker.house.residents import RESIDENTS, Households, Residents
 from services.worker.intake.gate import Intake
 from services.worker.intake.long_jobs import LongJobs
 from services.worker.intake.pauses import PauseWatch
@@ -140,7 +140,7 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
     metrics = WorkerMetrics(
         build_registry("worker", version=settings.version, revision=settings.revision)
     )
-    metrics.expect(entries, queues=queues)
+    metrics.expect(entries, queues=queues, residents=RESIDENTS)
     metrics.occupancy.slots = settings.slots
     spans = make_export(settings, service="worker", version=settings.version, instance=card.id)
     tell_of_spans(metrics.registry, spans)

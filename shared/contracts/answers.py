@@ -52,10 +52,11 @@ class CancelVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAnswer:
-    """The verdict and the job after it."""
+    """The verdict and the job after it. `ended`: it was this cancel that ended it."""
 
     verdict: CancelVerdict
     job: JobRecord | None
+    ended: bool = False
 
 
 class ClaimVerdict(StrEnum):
@@ -133,10 +134,14 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """`publish`: (message, ladder delay) pairs the outbox still holds; `more`: sweep again."""
+    """`publish`: (message, ladder delay) pairs the outbox still holds; `more`: sweep again.
+
+    `expired`: the queue and the type of each job that has.
+    """
 
     lost: int
     due: int
+    expired: tuple[tuple[str, str], ...] = ()
     publish: tuple[tuple[RunJob, int], ...]
     more: bool
 
@@ -151,9 +156,14 @@ class ArchiveVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archived:
-    """`message` and `delay` come with the publishing ones."""
+    """`message` and `delay` come with the publishing ones.
+
+    `ended`, with ACK: what the filing has ended the job as ("cancelled", else the code of its
+    failure); "" where it did not.
+    """
 
     verdict: ArchiveVerdict
+    ended: str = ""
     message: RunJob | None = None
     delay: int = 0
 

@@ -36,6 +36,17 @@ class QueueTally:
         self.oldest = max(ages, default=None)
 
 
+class OutboxTally(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that are not confirmed: how many, and for how long (ms) the eldest has not been."""
+
+    entries: int
+    oldest: int | None
+
+
+class SurveyOutbox(Operation[OutboxTally], frozen=True, kw_only=True):
+    """What must be in the broker and may not be; of very many entries not all are looked at."""
+
+
 class SurveyQueues(Operation[Mapping[str, QueueTally]], frozen=True, kw_only=True):
     """Every queue that the tenant has used, by name.
 

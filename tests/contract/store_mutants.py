@@ -309,6 +309,36 @@ MUTANTS = [
         "WAITING .. name, -1, -1,",
     ),
     Mutant(
+        "a survey of the outbox tells the age of the youngest",
+        "survey_outbox",
+        "at < (eldest or math.huge)",
+        "at > (eldest or 0)",
+    ),
+    Mutant(
+        "nobody hears of what has expired",
+        "sweep",
+        "      expired[#expired + 1] = { job.queue, redis.call('HGET', JOB, 'type') }\n",
+        "",
+    ),
+    Mutant(
+        "who cancels a job once more is told that he has ended it",
+        "cancel",
+        "if job.state == 'cancelled' then return reply('cancelled') end",
+        "if job.state == 'cancelled' then return reply('cancelled', 1) end",
+    ),
+    Mutant(
+        "a claim does not say why it gave up",
+        "claim",
+        "  return { verdict, code }\n",
+        "  return { verdict }\n",
+    ),
+    Mutant(
+        "the archivist does not hear that he has ended a job",
+        "archive",
+        "    return { 'ack', 'delivery_limit' }\n",
+        "    return { 'ack' }\n",
+    ),
+    Mutant(
         "a key that was handed over is still the first one's",
         "bound",
         "(bound[4] or bound[1]) ~= asked",

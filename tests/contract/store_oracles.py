@@ -10,7 +10,7 @@ from shared.contracts.feed import ReadFeed
 from shared.contracts.job import JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, State
 from shared.contracts.listing import FeedPlace
-from shared.contracts.queues import SurveyQueues
+from shared.contracts.queues import SurveyOutbox, SurveyQueues
 from tests.contract.store_house import House
 from tests.contract.store_letters import LetterOracle
 from tests.contract.store_worlds import TENANT
@@ -70,6 +70,8 @@ class Oracle:
         queued = {job for job, state in states.items() if state is State.QUEUED}
         assert indexes["waiting"] == queued - indexes["outbox"], "waiting is not what is confirmed"
         self.check_counted(queued - indexes["outbox"])
+        owed = self.house.world.do(SurveyOutbox(tenant=TENANT))
+        assert owed.entries == len(indexes["outbox"]), "not all that is owed is told"
         ended = {job for job, state in states.items() if state in FINAL_STATES}
         assert not indexes["outbox"] & ended, "an ended job still owes a message"
         assert not indexes["outbox"] - states.keys(), "a message is owed for no job"

@@ -251,14 +251,16 @@ def test_the_archivist_cancels_what_was_called_off(world: World, by_broker: bool
     job = wiped(world)
     world.do(say.cancel_of(job.id))
 
-    assert archive(world, job, by_broker=by_broker).verdict is ArchiveVerdict.ACK
+    answer = archive(world, job, by_broker=by_broker)
+    assert (answer.verdict, answer.ended) == (ArchiveVerdict.ACK, "cancelled")
     assert say.read(world, job.id).state is State.CANCELLED
 
 
 def test_the_archivist_files_a_forgotten_job_that_a_worker_gave_up(world: World) -> None:
     job = wiped(world)
 
-    assert archive(world, job, by_broker=False).verdict is ArchiveVerdict.ACK
+    answer = archive(world, job, by_broker=False)
+    assert (answer.verdict, answer.ended) == (ArchiveVerdict.ACK, "rejected")
     assert say.read(world, job.id).state is State.FAILED
 
 

@@ -197,7 +197,7 @@ def test_a_waiting_job_is_cancelled_at_once(world: World, delay: int | None) -> 
 
     answer = world.do(say.cancel_of(job.id))
 
-    assert answer.verdict is CancelVerdict.CANCELLED
+    assert (answer.verdict, answer.ended) == (CancelVerdict.CANCELLED, True)
     assert answer.job
     assert (answer.job.state, answer.job.finished_at) == (State.CANCELLED, world.now)
     assert world.index("outbox") == world.index("due") == {}
@@ -220,6 +220,7 @@ def test_a_cancel_again_is_cancelled_again(world: World) -> None:
     answer = world.do(say.cancel_of(job.id))
 
     assert (answer.verdict, answer.job) == (CancelVerdict.CANCELLED, before)
+    assert not answer.ended
 
 
 def test_a_running_job_is_asked_to_stop_and_the_first_request_counts(world: World) -> None:

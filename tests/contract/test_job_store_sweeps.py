@@ -127,7 +127,9 @@ def test_a_scheduled_job_that_is_due_too_late_expires(world: World) -> None:
     in_time = say.submit(world, delay=2_000, expires_at=world.now + 2_001)
     world.now += 2_000
 
-    assert world.do(say.SWEEP).due == 1
+    swept = world.do(say.SWEEP)
+
+    assert (swept.due, swept.expired) == (1, ((late.queue, late.type),))
     assert say.read(world, late.id).state is State.EXPIRED
     assert say.read(world, in_time.id).state is State.QUEUED
 
@@ -250,7 +252,8 @@ def test_a_message_the_broker_gave_up_with_no_attempt_left_is_a_dead_letter(worl
 
     answer = world.do(ops.Archive(tenant=TENANT, message=message, delivery_limit=True))
 
-    assert answer == ACK
+    assert answer == Archived(verdict=ArchiveVerdict.ACK, ended="delivery_limit")
+    assert world.do(ops.Archive(tenant=TENANT, message=message, delivery_limit=True)) == ACK
     dead = say.read(world, job.id)
     assert dead.dead_letter
     assert dead.dead_letter.reason is DeadLetterReason.DELIVERY_LIMIT

@@ -100,7 +100,7 @@ class FakeGateway:
         self.metrics = Metrics()
         self.evicting: str | None = None
         store = AsyncFakeStore(self.store)
-        catalogue = Catalogue(registry=self.registry)
+        catalogue = Catalogue(registry=self.registry, heard=self.metrics.expect)
         stream_url = "ws://stream.test/v1/stream"
         self.feed = FakeFeed()
         self.switchboard = Switchboard(store, self.feed)

@@ -134,6 +134,7 @@ _READING = {
     letters.ReadCampaign,
     letters.ListCampaigns,
     queues.SurveyQueues,
+    queues.SurveyOutbox,
 }
 _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Submit: store_submits.submit,
@@ -151,6 +152,7 @@ _DEEDS: dict[type, Callable[[Tenant, Any], Any]] = {
     ops.Locate: store_gateway.locate,
     feed.ReadFeed: store_feed.read_feed,
     queues.SurveyQueues: store_queues.survey_queues,
+    queues.SurveyOutbox: store_queues.survey_outbox,
     overdue.FindOverdue: store_overdue.find_overdue,
     overdue.Expect: store_overdue.expect,
     ops.Claim: store_worker.claim,

@@ -39,8 +39,10 @@ def cancel(tenant: Tenant, op: ops.Cancel) -> CancelAnswer:
     job = tenant.jobs.get(op.job)
     if job is None:
         return CancelAnswer(verdict=_bury_unknown(tenant, op), job=None)
+    before = job.final
     verdict = _call_off(tenant, op, job)
-    return CancelAnswer(verdict=verdict, job=job.record(tenant.epoch))
+    ended = job.final and not before
+    return CancelAnswer(verdict=verdict, job=job.record(tenant.epoch), ended=ended)
 
 
 def _bury_unknown(tenant: Tenant, op: ops.Cancel) -> CancelVerdict:

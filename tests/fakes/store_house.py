@@ -39,10 +39,10 @@ _UNKNOWN = _error(
 
 def sweep(tenant: Tenant, op: ops.Sweep) -> Swept:
     lost, seen_leases = (0, 0) if _is_held(tenant) else _take_lost(tenant, op.limit)
-    due, seen_due = _make_due(tenant, op.limit)
+    due, expired, seen_due = _make_due(tenant, op.limit)
     publish, seen_outbox = _hand_out(tenant, op.limit)
     more = max(seen_leases, seen_due, seen_outbox) >= op.limit
-    return Swept(lost=lost, due=due, publish=publish, more=more)
+    return Swept(lost=lost, due=due, expired=expired, publish=publish, more=more)
 
 
 def _is_held(tenant: Tenant) -> bool:
@@ -70,15 +70,16 @@ def _take_lost(tenant: Tenant, limit: int) -> tuple[int, int]:
     return len(found), len(found)
 
 
-def _make_due(tenant: Tenant, limit: int) -> tuple[int, int]:
+def _make_due(tenant: Tenant, limit: int) -> tuple[int, tuple[tuple[str, str], ...], int]:
     found = _batch(tenant, tenant.due, limit)
-    made = 0
+    made, expired = 0, []
     for id_ in found:
         job = tenant.jobs[id_]
         tenant.due.pop(id_)
         late = job.expires_at is not None and job.expires_at <= tenant.now
         if job.state is State.SCHEDULED and late:
             tenant.move(job, Event.EXPIRED)
+            expired.append((job.queue, job.type))
         else:
             due_at = job.due_at
             tenant.move(job, Event.DUE)
@@ -86,7 +87,7 @@ def _make_due(tenant: Tenant, limit: int) -> tuple[int, int]:
                 assert due_at is not None
                 tenant.wait(job, due_at)
             made += 1
-    return made, len(found)
+    return made, tuple(expired), len(found)
 
 
 def _hand_out(tenant: Tenant, limit: int) -> tuple[tuple[tuple[RunJob, int], ...], int]:
@@ -144,7 +145,7 @@ def archive(tenant: Tenant, op: ops.Archive) -> Archived:
     spent = job.spent >= job.max_attempts or job.crashes >= MOST_CRASHES
     if op.delivery_limit and spent:
         tenant.give_up(job, DeadLetterReason.DELIVERY_LIMIT, _GONE, _GONE)
-        return Archived(verdict=ArchiveVerdict.ACK)
+        return Archived(verdict=ArchiveVerdict.ACK, ended="delivery_limit")
     tenant.new_dispatch(job, tenant.now + OUTBOX_PATIENCE)
     return _publish(tenant, job)
 
@@ -161,11 +162,11 @@ def _archive_missing(tenant: Tenant, op: ops.Archive) -> Archived | None:
     if asked_at is not None:
         job.cancel_requested_at = asked_at
         tenant.move(job, Event.CANCELLED)
-        return Archived(verdict=ArchiveVerdict.ACK)
+        return Archived(verdict=ArchiveVerdict.ACK, ended="cancelled")
     if op.delivery_limit:
         return None
     tenant.give_up(job, DeadLetterReason.NOT_RETRYABLE, _UNKNOWN, _UNKNOWN)
-    return Archived(verdict=ArchiveVerdict.ACK)
+    return Archived(verdict=ArchiveVerdict.ACK, ended="rejected")
 
 
 def _publish(tenant: Tenant, job: Job) -> Archived:

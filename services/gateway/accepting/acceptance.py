@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from services.gateway.accepting.outcomes import Accepted, Outcome, because, meaning, unavailable
+from services.gateway.ends import count_cancel
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import Unavailable
 from services.gateway.tracing import Tracing
@@ -224,6 +225,7 @@ class Acceptance:
                 )
             )
             verdict = answer.verdict
+            count_cancel(self._metrics.endings, answer)
             if verdict is CancelVerdict.KEPT and answer.job is not None:
                 return Accepted(answer.job, replayed=False)  # it had arrived: a worker has it
         except StoreUnavailable:

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from services.gateway.ends import count_filing
 from services.gateway.housekeeping.deliveries import DeadLetterDelivery, Deliveries
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.metrics import Metrics
@@ -116,6 +117,7 @@ class Archivist:
                 delivery_limit=delivery.broker_reason == "delivery_limit",
             )
         )
+        count_filing(self._metrics.endings, message, archived)
         await self._publish(archived)
         self._metrics.dead_letter(archived.verdict.value)
         log.info(
@@ -143,7 +145,7 @@ class Archivist:
 
     async def _keep_undecodable(self, delivery: DeadLetterDelivery, *, why: str) -> None:
         digest = hashlib.sha256(delivery.body).hexdigest()
-        await self._store.do(
+        is_new = await self._store.do(
             KeepUndecodable(
                 tenant=PLATFORM_TENANT,
                 digest=digest,
@@ -152,5 +154,7 @@ class Archivist:
                 why=why,
             )
         )
+        if is_new:
+            self._metrics.endings.undecodable()
         self._metrics.dead_letter("undecodable")
         log.error("message_undecodable", digest=digest, bytes=len(delivery.body), why=why)

@@ -10,6 +10,8 @@ from services.gateway.housekeeping.archivist import Archivist
 from services.gateway.housekeeping.dead_letter_queue import DeadLetterQueue
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.herald import Herald
+from services.gateway.housekeeping.metrics import OutboxMetrics
+from services.gateway.housekeeping.outbox_watch import OutboxWatch
 from services.gateway.housekeeping.overdue import OverdueWatch
 from services.gateway.housekeeping.queue_depths import QueueDepths
 from services.gateway.housekeeping.queue_watch import QueueWatch
@@ -78,8 +80,15 @@ class Household:
             metrics=self.metrics,
             queues=QueueMetrics(self.metrics.registry),
         )
+        outbox = OutboxWatch(
+            store=self.store,
+            registry=self.registry,
+            duty=duty,
+            metrics=self.metrics,
+            outbox=OutboxMetrics(self.metrics.registry),
+        )
         weeder = Weeder(store=self.store, registry=self.registry, duty=duty, metrics=self.metrics)
-        return [sweeper.tick, sweeper.sweep, overdue.watch, queues.watch, weeder.weed]
+        return [sweeper.tick, sweeper.sweep, overdue.watch, queues.watch, outbox.watch, weeder.weed]
 
     def _archivist(self, duty: Duty) -> Archivist:
         return Archivist(

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from services.gateway.ends import count_expiry
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.republish import Republisher
 from services.gateway.metrics import Metrics
@@ -93,6 +94,8 @@ class Sweeper:
             if swept.lost:
                 self._metrics.leases_lost(swept.lost)
                 log.warning("leases_ran_out", tenant=tenant, count=swept.lost)
+            for queue, name in swept.expired:
+                count_expiry(self._metrics.endings, queue, name)
             await asyncio.gather(
                 *(
                     self._republisher.publish(message, delay_ms=delay_ms, reason="outbox")

@@ -18,6 +18,7 @@ from services.worker.reasons import (
 from services.worker.slots.terms import Died, Raised
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Settled
 from shared.contracts.commands import RunJob
+from shared.contracts.errors import WaymarkError
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
 from shared.contracts.lifecycle import FINAL_STATES, State
 from shared.contracts.operations import Fail, Retry, Settle
@@ -39,6 +40,7 @@ _OF_DELIVERY: Final = {
     State.RETRYING: DeliveryOutcome.RETRIED,
     State.FAILED: DeliveryOutcome.GIVEN_UP,
 }
+_OURS: Final = WaymarkError.__name__  # of a Fail that the slot itself has raised
 _OF_KIND: Final = {"retry": RetryReason.ASKED, "soft_limit": RetryReason.SOFT_TIME_LIMIT}
 
 
@@ -117,7 +119,8 @@ def count_parked(metrics: WorkerMetrics, message: RunJob) -> None:
 
 def code_of(end: Fail, ended: Ended) -> str:
     """Return the error code that a job which failed for good is counted under."""
-    if isinstance(ended.event, Raised) and ended.event.kind == "fail":
+    event = ended.event
+    if isinstance(event, Raised) and event.kind == "fail" and event.type != _OURS:
         return HANDLER
     code = _decode(end.fault.error).code
     return code if code in FAIL_CODES else HANDLER

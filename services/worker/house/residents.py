@@ -19,6 +19,7 @@ from shared.runtime.serving import Served
 from shared.runtime.watchdog import Watchdog
 
 CANCEL_SECONDS: Final = 3.0
+RESIDENTS: Final = ("heartbeat", "announce", "nudges", "store watch", "pauses", "store keeping")
 
 log = structlog.get_logger()
 
@@ -89,16 +90,17 @@ class Residents:
         self._watchdog = Watchdog(loop, limit_seconds=self._watchdog_seconds)
         self._watchdog.start()
         await who.publisher.start()
-        works = {
-            "heartbeat": who.pulse.run(),
-            "announce": who.announcer.run(),
-            "nudges": who.nudges.run(),
-            "store watch": watch_store(who.store, who.pauses, who.intake),
-            "pauses": who.pauses.follow(),
-            "store keeping": who.keeping.follow(),
-        }
+        works = (
+            who.pulse.run(),
+            who.announcer.run(),
+            who.nudges.run(),
+            watch_store(who.store, who.pauses, who.intake),
+            who.pauses.follow(),
+            who.keeping.follow(),
+        )
         self._tasks = [
-            asyncio.create_task(self._guard(work, name), name=name) for name, work in works.items()
+            asyncio.create_task(self._guard(work, name), name=name)
+            for name, work in zip(RESIDENTS, works, strict=True)
         ]
         self._served = Served(app, listener)
         await self._served.start()

@@ -22,7 +22,11 @@ def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - 
 
 def _cancelled(op: ops.Cancel, reply: list[Any]) -> answers.CancelAnswer:
     verdict = answers.CancelVerdict(text(reply[0]))
-    return answers.CancelAnswer(verdict=verdict, job=whole(op.tenant, op.job, reply))
+    return answers.CancelAnswer(
+        verdict=verdict,
+        job=whole(op.tenant, op.job, reply),
+        ended=verdict is answers.CancelVerdict.CANCELLED and bool(reply[1]),
+    )
 
 
 def _read(op: ops.Read, reply: list[Any] | None) -> JobRecord | None:
@@ -81,12 +85,18 @@ def _ticked(_: ops.Tick, reply: list[Any]) -> answers.Ticked:
 
 
 def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
-    epoch, lost, due, more, messages = reply
+    epoch, lost, due, more, messages, expired = reply
     publish = tuple(
         (RunJob.of(record(op.tenant, text(job), text(epoch), flat)), delay)
         for delay, job, flat in messages
     )
-    return answers.Swept(lost=lost, due=due, publish=publish, more=bool(more))
+    return answers.Swept(
+        lost=lost,
+        due=due,
+        expired=tuple((text(queue), text(name)) for queue, name in expired),
+        publish=publish,
+        more=bool(more),
+    )
 
 
 def _found_overdue(op: overdue.FindOverdue, reply: list[Any]) -> overdue.FoundOverdue:
@@ -106,6 +116,9 @@ def _archived(op: ops.Archive, reply: list[Any]) -> answers.Archived:
     if verdict == "copy":  # the message as it came, once the lease is over
         later = answers.ArchiveVerdict.PUBLISH_LATER
         return answers.Archived(verdict=later, message=op.message, delay=reply[1])
+    if verdict == answers.ArchiveVerdict.ACK:
+        ended = text(reply[1]) if len(reply) > 1 else ""
+        return answers.Archived(verdict=answers.ArchiveVerdict.ACK, ended=ended)
     job = whole(op.tenant, op.message.job, reply)
     return answers.Archived(
         verdict=answers.ArchiveVerdict(verdict),
@@ -169,6 +182,11 @@ def _surveyed(_: queues.SurveyQueues, reply: list[Any]) -> Mapping[str, queues.Q
     )
 
 
+def _outbox(_: queues.SurveyOutbox, reply: list[int]) -> queues.OutboxTally:
+    entries, oldest = reply
+    return queues.OutboxTally(entries=entries, oldest=None if oldest < 0 else oldest)
+
+
 def _due(op: callbacks.DueCallbacks, reply: list[Any]) -> tuple[callbacks.DueCallback, ...]:
     epoch, found = reply
     return tuple(
@@ -211,6 +229,7 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Locate: _located,
     feed.ReadFeed: _fed,
     queues.SurveyQueues: _surveyed,
+    queues.SurveyOutbox: _outbox,
     retention.DeleteEnded: _deleted,
     callbacks.DueCallbacks: _due,
     callbacks.ClearCallback: _said,

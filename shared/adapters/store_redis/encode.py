@@ -269,6 +269,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], Call]]] = {
         "read_feed", op, *((op.after.epoch, op.after.seq) if op.after else ("", "")), op.limit
     ),
     queues.SurveyQueues: lambda op: _about_tenant("survey_queues", op),
+    queues.SurveyOutbox: lambda op: _about_tenant("survey_outbox", op),
     letters.Redrive: lambda op: _about_job("redrive", op, op.turn),
     letters.Discard: lambda op: _about_job("discard", op, op.by, _given(op.reason)),
     letters.ListDeadLetters: lambda op: _about_tenant(

@@ -59,6 +59,7 @@ _READING: Final = {
     "read_campaign",
     "read_feed",
     "survey_dead_letters",
+    "survey_outbox",
     "survey_queues",
 }
 _REFUSED_WHEN_FULL: Final = {

@@ -21,18 +21,18 @@ local function answer_missing()
     redis.call('DEL', TOMB)
     put('cancel_requested_at', tonumber(asked_at))
     move('cancelled')
-    return { 'ack' }
+    return { 'ack', 'cancelled' }
   end
   if given_up_by_broker then return nil end
   give_up('not_retryable', UNKNOWN, UNKNOWN)
-  return { 'ack' }
+  return { 'ack', 'rejected' }
 end
 
 -- It waits, and the broker has just given up its only message.
 local function answer_waiting()
   if given_up_by_broker and (job.spent >= job.max_attempts or job.crashes >= 2) then
     give_up('delivery_limit', GONE, GONE)
-    return { 'ack' }
+    return { 'ack', 'delivery_limit' }
   end
   new_dispatch(now + OUTBOX_PATIENCE)
   save()

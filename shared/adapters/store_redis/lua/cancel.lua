@@ -30,7 +30,7 @@ if not job.cancel_requested_at then
 end
 if job.state ~= 'running' then
   move('cancelled')
-  return reply('cancelled')
+  return reply('cancelled', 1)
 end
 if #writes > 0 then put('revision', job.revision + 1) end
 save()

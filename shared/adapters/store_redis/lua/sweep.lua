@@ -36,6 +36,8 @@ local function take_lost()
   return taken, #found
 end
 
+local expired = {}
+
 local function make_due()
   local made, found = 0, batch(DUE)
   for _, other in ipairs(found) do
@@ -44,6 +46,7 @@ local function make_due()
     redis.call('ZREM', DUE, id)
     if job.state == 'scheduled' and job.expires_at and job.expires_at <= now then
       move('expired')
+      expired[#expired + 1] = { job.queue, redis.call('HGET', JOB, 'type') }
     elseif job.state == 'scheduled' or job.state == 'retrying' then
       local due_at = job.state == 'retrying' and job.retry_at or job.run_at
       move('due')
@@ -77,4 +80,4 @@ local lost, seen_leases = take_lost()
 local due, seen_due = make_due()
 local messages, seen_outbox = hand_out()
 local more = math.max(seen_leases, seen_due, seen_outbox) >= limit
-return { epoch, lost, due, more and 1 or 0, messages }
+return { epoch, lost, due, more and 1 or 0, messages, expired }

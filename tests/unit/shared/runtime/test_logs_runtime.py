@@ -75,3 +75,15 @@ def test_a_traceback_shows_no_local_variables() -> None:
     assert "ValueError" in str(line["exception"])
     assert "in work" in str(line["exception"])
     assert "payload=" not in str(line)
+
+
+def test_lines_are_counted_from_warnings_on_whoever_writes_them() -> None:
+    *_, said = lines_of(
+        "log = structlog.get_logger()\n"
+        'log.info("dull"); log.warning("a"); log.error("b"); log.critical("c")\n'
+        'logging.getLogger("uvicorn.error").error("theirs")\n'
+        'logging.getLogger("pika.connection").error("not written, so not counted")\n'
+        'log.info("counted", **logs.tally.counts)'
+    )
+
+    assert [said[level] for level in ("warning", "error", "critical")] == [1, 2, 1]

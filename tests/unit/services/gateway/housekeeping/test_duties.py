@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ class House:
             lease_ms=15_000,
         )
 
-    def submit(self) -> None:
+    def submit(self, **facts: Any) -> None:
         self.store.do(
             Submit(
                 tenant="dev",
@@ -62,6 +63,7 @@ class House:
                 max_attempts=3,
                 labels={},
                 submitted_by="key:dev",
+                **facts,
             )
         )
 
@@ -282,6 +284,58 @@ async def test_what_nobody_can_decode_is_kept_before_its_ack() -> None:
         await soon(lambda: letter.acked)
 
     assert house.count("waymark_dead_letter_queue_messages_total", verdict="undecodable") == 1
+    labels = {"queue": "", "type": "", "reason": "undecodable"}
+    assert house.count("waymark_jobs_dead_lettered_total", **labels) == 1
+
+
+async def test_what_nobody_can_decode_and_comes_again_is_one_dead_letter() -> None:
+    house = House()
+    letters = [Letter(b"\x00 not one of ours"), Letter(b"\x00 not one of ours")]
+
+    async with working(house.duty.keep, archivist(house, *letters).archive):
+        await soon(lambda: all(letter.acked for letter in letters))
+
+    labels = {"queue": "", "type": "", "reason": "undecodable"}
+    assert house.count("waymark_jobs_dead_lettered_total", **labels) == 1
+
+
+async def test_a_job_that_the_broker_gave_up_for_good_has_failed_and_is_counted_once() -> None:
+    house = House()
+    house.submit()
+    house.store.peek("dev").jobs[JOB].spent = 3
+    letters = [Letter(the_message(house), "delivery_limit") for _ in range(2)]
+
+    async with working(house.duty.keep, archivist(house, *letters).archive):
+        await soon(lambda: all(letter.acked for letter in letters))
+
+    labels = {"queue": "default", "type": "demo"}
+    failed = {"outcome": "failed", "code": "delivery_limit"}
+    assert house.count("waymark_jobs_finished_total", **failed, **labels) == 1
+    dead = {"reason": "delivery_limit"}
+    assert house.count("waymark_jobs_dead_lettered_total", **dead, **labels) == 1
+
+
+async def test_a_job_that_expires_before_it_is_due_is_counted() -> None:
+    house = House()
+    house.submit(delay=5_000, expires_at=house.store.now + 5_000)
+    house.store.now += 5_000
+
+    async with working(house.duty.keep, house.sweeper.sweep):
+        labels = {"queue": "default", "type": "demo", "outcome": "expired", "code": ""}
+        await soon(lambda: house.count("waymark_jobs_finished_total", **labels) == 1)
+
+
+async def test_rounds_are_counted_and_timed_failed_ones_too() -> None:
+    house = House()
+    assert house.count("waymark_housekeeping_rounds_total", duty="sweep") == 0
+    house.store.away = True
+
+    async with working(house.duty.keep, house.sweeper.sweep):
+        await soon(lambda: house.count("waymark_housekeeping_rounds_total", duty="sweep") == 1)
+
+    assert house.count("waymark_housekeeping_failures_total", duty="sweep") == 1
+    name = "waymark_housekeeping_round_duration_seconds_count"
+    assert house.count(name, duty="sweep") == 1
 
 
 @pytest.mark.parametrize(

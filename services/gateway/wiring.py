@@ -164,8 +164,15 @@ def _world(settings: GatewaySettings, identity: str) -> _World:
         audit=RedisAudit(redis_url, deadline=STORE_SECONDS),
         key_book=RedisKeyBook(redis_url, deadline=STORE_SECONDS),
         buckets=RedisBuckets(redis_url, deadline=STORE_SECONDS),
-        publisher=PikaPublisher(amqp_url, name=identity, confirm_deadline=CONFIRM_SECONDS),
-        deliveries=DeadLetterQueue(amqp_url, name=f"{identity}-archivist"),
+        publisher=PikaPublisher(
+            amqp_url,
+            name=identity,
+            house=settings.house_topology,
+            confirm_deadline=CONFIRM_SECONDS,
+        ),
+        deliveries=DeadLetterQueue(
+            amqp_url, name=f"{identity}-archivist", house=settings.house_topology
+        ),
         depths=QueueDepths(amqp_url, name=f"{identity}-overdue"),
         pauses=RedisPauses(redis_url, deadline=STORE_SECONDS),
         broker_side=BrokerSide(

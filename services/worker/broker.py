@@ -16,7 +16,7 @@ from services.worker.intake.long_jobs import LongJobs
 from services.worker.metrics import WorkerMetrics
 from services.worker.observers import LogContext, SlotGauge
 from shared.contracts.errors import WaymarkError
-from shared.contracts.topology import work_queues
+from shared.contracts.topology import Topology, work_queues
 
 HEARTBEAT_SECONDS: Final = 5  # what a frozen worker holds is handed out after 8-14 s; 10: 23-29 s
 BLOCKED_SECONDS: Final = 20.0
@@ -40,6 +40,7 @@ class WaymarkBroker(RabbitmqBroker):
         intake: Intake,
         metrics: WorkerMetrics,
         long_jobs: LongJobs,
+        house: Topology,
     ) -> None:
         """Describe it; connects when consumed from. `name` is what the broker shows operators."""
         super().__init__(
@@ -54,6 +55,7 @@ class WaymarkBroker(RabbitmqBroker):
         self.intake = intake
         self.metrics = metrics
         self.long_jobs = long_jobs
+        self.house = house  # what a consumer makes sure of, beside its own queue
         self._queue_behind: dict[str, str] = {}
 
     @property

@@ -26,7 +26,7 @@ from services.worker.intake.long_jobs import REMEDY, LongJobs, is_timeout
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import Undecodable
-from shared.contracts.topology import house_topology, work_topology
+from shared.contracts.topology import Topology, work_topology
 
 FLUSH_SECONDS: Final = 2.0
 _LINK_FAULTS: Final = (AMQPError, AssertionError, OSError)  # pika asserts on some dead sockets
@@ -43,6 +43,7 @@ class Source(Protocol):
     intake: Intake
     metrics: WorkerMetrics
     long_jobs: LongJobs
+    house: Topology
 
     def queue_behind(self, amqp_queue: str) -> str:
         """Return the queue that `amqp_queue` is a priority class of."""
@@ -86,7 +87,7 @@ class SafeConsumer(Consumer):
     def _open(self, prefetch: int) -> BlockingChannel:
         channel = self._connection.channel()
         try:
-            declare(channel, house_topology())
+            declare(channel, self._source.house)
             declare(channel, work_topology(self._queue))
             channel.basic_qos(prefetch_count=prefetch)
         except _LINK_FAULTS:

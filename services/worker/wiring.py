@@ -164,7 +164,9 @@ def _ground(settings: WorkerSettings, slots: Slots) -> _Ground:
         registry=RedisRegistry(redis_url),
         pauses=RedisPauses(redis_url),
         publisher=PikaPublisher(
-            settings.amqp_url.get_secret_value(), name=f"waymark worker {card.id} publishing"
+            settings.amqp_url.get_secret_value(),
+            name=f"waymark worker {card.id} publishing",
+            house=settings.house_topology,
         ),
         types=TypeWatch(gone_after=settings.unknown_type_seconds, monotonic=time.monotonic),
         spans=spans,
@@ -198,6 +200,7 @@ def _crew(ground: _Ground, executor: Executor) -> Crew:
         intake=ground.intake,
         metrics=ground.metrics,
         long_jobs=LongJobs(ground.entries, node_seconds=ground.settings.consumer_timeout_seconds),
+        house=ground.settings.house_topology,
     )
     for queue in ground.queues:
         broker.serve(queue)

@@ -6,7 +6,7 @@ is 1 and passes it on at once when it is 0 (the scheme of NServiceBus's delayed 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -109,11 +109,17 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """What has to be declared, in the order of the fields."""
+    """What has to be there, in the order of the fields."""
 
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     bindings: tuple[Binding, ...]
+    given: bool = False  # somebody else has made it: it is only looked for (declared passively)
+
+
+def given(topology: Topology) -> Topology:
+    """Return the same as somebody who may not make it wants it; bindings cannot be looked for."""
+    return replace(topology, bindings=(), given=True)
 
 
 _SAFE: Final[dict[str, str | int]] = {

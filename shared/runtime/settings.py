@@ -1,14 +1,23 @@
 """The settings that every service has, read once from WAYMARK_<NAME> in the environment."""
 
 import logging
+import os
 import re
-from typing import Annotated, Final, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
+from shared.contracts.topology import Topology, given, house_topology
 from shared.contracts.webhooks.targets import USUAL_PORTS, TargetRules, parse_rules
 
 _AMQP: Final = frozenset({"amqp", "amqps"})
@@ -26,6 +35,9 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WAYMARK_", frozen=True, extra="ignore")
 
     amqp_url: SecretStr = SecretStr("amqp://guest:guest@127.0.0.1:5672/%2F")  # where RabbitMQ is
+    topology: Literal["declared", "given"] = (
+        "declared"  # given: exchanges, ladder and dead letters were made by deploy/rabbitmq
+    )
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")  # where Redis is
     log_level: str = "INFO"  # DEBUG, INFO, WARNING or ERROR
     version: str = "dev"  # of this build, as its operator calls it: a tag, a commit
@@ -33,6 +45,36 @@ class CommonSettings(BaseSettings):
     host: str = "127.0.0.1"  # where this service listens
     lease_ms: int = Field(default=15_000, ge=1_000)  # an attempt's right to live; PROTOCOL, Leases
     watchdog_seconds: float = Field(default=30.0, gt=0)  # a loop stuck for longer ends its process
+    secrets_dir: Path | None = None  # a folder with a file for each setting that is secret
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look into the environment, then into WAYMARK_SECRETS_DIR for files named likewise."""
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get("WAYMARK_SECRETS_DIR", "")
+        if not folder or not Path(folder).is_dir():  # `_holds_secrets` says so
+            return init_settings, env_settings
+        files = SecretsSettingsSource(settings_cls, secrets_dir=folder)
+        return init_settings, env_settings, files
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _holds_secrets(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise PydanticCustomError("folder", "must be a folder that can be read")
+        return folder
+
+    @property
+    def house_topology(self) -> Topology:
+        """What every service that speaks to RabbitMQ needs there, beside its own queues."""
+        return house_topology() if self.topology == "declared" else given(house_topology())
 
     @field_validator("amqp_url")
     @classmethod

@@ -17,7 +17,7 @@ from services.worker.intake.delivery import Delivery
 from services.worker.intake.gate import Intake
 from services.worker.intake.long_jobs import LongJobs
 from services.worker.metrics import WorkerMetrics
-from shared.contracts.topology import DEAD_LETTER_QUEUE
+from shared.contracts.topology import DEAD_LETTER_QUEUE, house_topology
 from tests.eventually import eventually
 from tests.fakes.jobs import message
 
@@ -34,6 +34,7 @@ class Bench:
             intake=self.intake,
             metrics=self.metrics,
             long_jobs=LongJobs([], node_seconds=1800),
+            house=house_topology(),
         )
         self.broker.serve("default")
         self.parameters: Parameters = self.broker.parameters

@@ -12,7 +12,7 @@ from pika.connection import URLParameters
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from shared.contracts.topology import DEAD_LETTER_QUEUE, dead_letter_topology
+from shared.contracts.topology import DEAD_LETTER_QUEUE, Topology, dead_letter_topology, given
 from shared.runtime.pacing import full_jitter, pause
 
 PREFETCH: Final = 32
@@ -42,8 +42,10 @@ class Delivery:
 class DeadLetterQueue:
     """A `deliveries.Deliveries`: at most 32 messages are held unacked."""
 
-    def __init__(self, amqp_url: str, *, name: str) -> None:
-        """Describe it; `name` is what the broker shows."""
+    def __init__(self, amqp_url: str, *, name: str, house: Topology) -> None:
+        """Describe it; `name` is what the broker shows, `house` says who makes the queue."""
+        dead = dead_letter_topology()
+        self._topology = given(dead) if house.given else dead
         self._parameters = URLParameters(amqp_url)
         self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.socket_timeout = CONNECT_SECONDS
@@ -55,7 +57,7 @@ class DeadLetterQueue:
         """Yield messages for ever."""
         attempt = 0
         while True:
-            reader = _Reader()
+            reader = _Reader(self._topology)
             try:
                 reader.open(self._parameters)
                 async for delivery in reader:
@@ -71,7 +73,8 @@ class DeadLetterQueue:
 class _Reader:
     """One connection's life."""
 
-    def __init__(self) -> None:
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
         # None ends the reading; the bound is the prefetch
         self._arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()
         self._connection: AsyncioConnection | None = None
@@ -102,7 +105,7 @@ class _Reader:
         channel.add_on_close_callback(self._on_lost)
         # A deleted queue is told by a cancel only; to begin again declares it anew.
         channel.add_on_cancel_callback(lambda _: self._on_lost(channel, "the queue is gone"))
-        _declare(channel)
+        _declare(channel, self._topology)
         channel.basic_qos(prefetch_count=PREFETCH, callback=self._then_consume(channel))
 
     def _then_consume(self, channel: Channel) -> Callable[[object], None]:
@@ -127,13 +130,15 @@ class _Reader:
             log.debug("dead_letter_connection_gone")
 
 
-def _declare(channel: Channel) -> None:
+def _declare(channel: Channel, topology: Topology) -> None:
     """Make sure of the queue; the broker carries out in order what is sent without waiting."""
-    topology = dead_letter_topology()
+    passive = topology.given
     for exchange in topology.exchanges:
-        channel.exchange_declare(exchange.name, exchange.kind, durable=True)
+        channel.exchange_declare(exchange.name, exchange.kind, passive=passive, durable=True)
     for queue in topology.queues:
-        channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+        channel.queue_declare(
+            queue.name, passive=passive, durable=True, arguments=dict(queue.arguments)
+        )
     for binding in topology.bindings:
         channel.queue_bind(binding.destination, binding.source, binding.key)
 

@@ -22,7 +22,11 @@ from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.topology import Topology
 
 CLOSE_SECONDS: Final = 2.0
-_PRECONDITION_FAILED: Final = 406
+_REMEDIES: Final = {
+    403: "let the broker's user do that: deploy/rabbitmq/definitions.json says what each may",
+    404: "make it: load deploy/rabbitmq/definitions.json, or set WAYMARK_TOPOLOGY=declared",
+    406: "an exchange or queue of that name exists with other arguments: delete it",
+}
 
 log = structlog.get_logger()
 
@@ -163,12 +167,9 @@ class Link:
         self.confirms.returned(properties.correlation_id or "0", method.routing_key or "")
 
     def _on_channel_closed(self, _channel: Channel, fault: Exception) -> None:
-        if isinstance(fault, ChannelClosedByBroker) and fault.reply_code == _PRECONDITION_FAILED:
-            log.error(
-                "topology_refused",
-                broker_says=fault.reply_text,
-                remedy="an exchange or queue of that name exists with other arguments: delete it",
-            )
+        if isinstance(fault, ChannelClosedByBroker) and fault.reply_code in _REMEDIES:
+            remedy = _REMEDIES[fault.reply_code]
+            log.error("topology_refused", broker_says=fault.reply_text, remedy=remedy)
         self._lose(_in_words(fault))
 
     def _on_ended(self, _connection: object, fault: BaseException | str) -> None:
@@ -197,12 +198,19 @@ class Link:
 
 def _declare(channel: Channel, topology: Topology) -> None:
     """Send all declarations without waiting; a refusal closes the channel."""
+    passive = topology.given
     for exchange in topology.exchanges:
         channel.exchange_declare(
-            exchange.name, exchange.kind, durable=True, arguments=dict(exchange.arguments)
+            exchange.name,
+            exchange.kind,
+            passive=passive,
+            durable=True,
+            arguments=dict(exchange.arguments),
         )
     for queue in topology.queues:
-        channel.queue_declare(queue.name, durable=True, arguments=dict(queue.arguments))
+        channel.queue_declare(
+            queue.name, passive=passive, durable=True, arguments=dict(queue.arguments)
+        )
     for binding in topology.bindings:
         bind = channel.exchange_bind if binding.to_exchange else channel.queue_bind
         bind(binding.destination, binding.source, binding.key)

@@ -15,6 +15,7 @@ from shared.adapters.publisher_pika.window import Window
 from shared.contracts import topology
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, WaymarkError
+from shared.contracts.topology import Topology
 from shared.contracts.tracing import TRACEPARENT_CHARACTERS
 from shared.runtime.pacing import full_jitter, pause
 
@@ -49,11 +50,16 @@ class PikaPublisher:
         amqp_url: str,
         *,
         name: str,
+        house: Topology | None = None,
         confirm_deadline: float = 3.0,
         window: int = 2000,
         now_ms: Callable[[], int] = _wall_clock_ms,
     ) -> None:
-        """Describe it; `name` is what the broker shows, `confirm_deadline` is in seconds."""
+        """Describe it; `name` is what the broker shows, `confirm_deadline` is in seconds.
+
+        `house` is what it makes sure of before it publishes; None: declare all that is ours.
+        """
+        self._house = house or topology.house_topology()
         self._parameters = URLParameters(amqp_url)
         self._parameters.heartbeat = HEARTBEAT_SECONDS
         self._parameters.blocked_connection_timeout = BLOCKED_SECONDS
@@ -173,7 +179,7 @@ class PikaPublisher:
             link = self._newest = Link(self._free)
             try:
                 async with asyncio.timeout(OPEN_SECONDS):
-                    await link.open(self._parameters, topology.house_topology())
+                    await link.open(self._parameters, self._house)
             except (BrokerUnavailable, TimeoutError) as fault:
                 self._why_away = str(fault) or f"no answer within {OPEN_SECONDS:g} s"
             else:

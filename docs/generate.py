@@ -1,4 +1,4 @@
-"""`python -m docs.generate`: writes docs/reference/ from the code that it describes.
+"""`python -m docs.generate`: writes docs/reference/ (and the broker's definitions) from the code.
 
 `make verify` and tests/architecture/test_reference_is_fresh.py fail when it was forgotten.
 """
@@ -20,6 +20,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from deploy import compose_scrapes
+from deploy.rabbitmq.definitions import rendered as broker_definitions
 from docs.instruments import Family, rooms
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import build
@@ -31,6 +33,7 @@ from shared.contracts.lifecycle import FINAL_STATES, TRANSITIONS, Event, State
 from shared.runtime.settings import CommonSettings, OriginSettings, TraceSettings, WebhookSettings
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
+DEFINITIONS = REFERENCE.parents[1] / "deploy" / "rabbitmq" / "definitions.json"
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥"}
 ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
@@ -81,6 +84,8 @@ def documents() -> Mapping[Path, str]:
         REFERENCE / "metrics.md": metrics(),
         REFERENCE / "openapi.json": openapi(),
         REFERENCE / "stream.json": stream(),
+        DEFINITIONS: broker_definitions(),
+        compose_scrapes.WRITTEN: compose_scrapes.rendered(),
     }
 
 

@@ -16,7 +16,9 @@ def test_it_is_as_the_generator_would_write_it_now(file: Path) -> None:
 
 
 def test_nothing_else_lies_beside_it() -> None:
-    assert set(REFERENCE.iterdir()) == set(documents())
+    ours = {file for file in documents() if file.parent == REFERENCE}
+
+    assert set(REFERENCE.iterdir()) == ours
 
 
 @pytest.mark.parametrize("room", [room for _, room in ROOMS])

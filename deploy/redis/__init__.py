@@ -1,0 +1,1 @@
+"""Redis as a deployment runs it: its configuration, and who may do what."""

@@ -22,6 +22,7 @@ SETTINGS: Mapping[str, type[CommonSettings]] = {
 PORTS = {"gateway": "gateway_port", "worker": "worker_port", "notifier": "notifier_port"}
 NAME = "app.kubernetes.io/name"
 PREFIX = "WAYMARK_"
+SECRETS_DIR = "WAYMARK_SECRETS_DIR"
 
 # Stands for what a Secret holds: right in its kind, so that the settings take it.
 SECRETS = {
@@ -67,16 +68,25 @@ class Workload:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What the process is told; SECRETS in place of what comes from a Secret."""
-        own = {each["name"]: each.get("value", "") for each in self.container["env"]}
-        from_secrets = [each["name"] for each in self.container["env"] if "valueFrom" in each]
-        return {**self.house, **own, **{name: SECRETS[name] for name in from_secrets}}
+        """What the process is told; SECRETS in place of the files that a Secret brings."""
+        own = {each["name"]: each["value"] for each in self.container["env"]}
+        files = {name: text for name, text in SECRETS.items() if name in self.secret_files}
+        return {**self.house, **own, **files}
 
     @property
-    def secrets(self) -> set[tuple[str, str]]:
-        """Name and key of every Secret that it reads."""
-        refs = [each.get("valueFrom", {}).get("secretKeyRef") for each in self.container["env"]]
-        return {(ref["name"], ref["key"]) for ref in refs if ref}
+    def secret_files(self) -> set[str]:
+        """The files in its folder of secrets."""
+        return {item["path"] for item in self.secret["items"]}
+
+    @property
+    def secret(self) -> Mapping[str, Any]:
+        """The Secret that lies where WAYMARK_SECRETS_DIR says."""
+        folder = next(
+            each["value"] for each in self.container["env"] if each["name"] == SECRETS_DIR
+        )
+        mount = next(each for each in self.container["volumeMounts"] if each["mountPath"] == folder)
+        volume = next(each for each in self.pod["volumes"] if each["name"] == mount["name"])
+        return dict(volume["secret"])
 
     @property
     def settings(self) -> Any:
@@ -92,6 +102,7 @@ def settings_of(service: str, environment: Mapping[str, str]) -> Any:
     """
     room: Any = SETTINGS[service]
     told = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items()}
+    told.pop("secrets_dir", None)  # that folder is there in a pod alone
     return room(**{name: value for name, value in told.items() if name in room.model_fields})
 
 

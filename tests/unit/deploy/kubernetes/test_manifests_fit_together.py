@@ -90,13 +90,13 @@ def test_nobody_is_heard_but_clients_and_prometheus(workload: Workload) -> None:
 
 
 @each_workload
-def test_nobody_speaks_but_to_names_stores_and_traces(workload: Workload) -> None:
+def test_nobody_speaks_but_to_names_its_stores_and_a_collector(workload: Workload) -> None:
     spoken_to = set(policies("Egress", workload)) - {"waymark-nobody"}
-    broker = {"waymark-rabbitmq"} if workload.service != "notifier" else set()
+    more = {"waymark-rabbitmq", "waymark-traces"} if workload.service != "notifier" else set()
     internet = {"waymark-webhooks"} if workload.name == "waymark-webhooks" else set()
 
     assert policies("Egress", workload)["waymark-nobody"] == []
-    assert spoken_to == {"waymark-names", "waymark-redis", "waymark-traces"} | broker | internet
+    assert spoken_to == {"waymark-names", "waymark-redis"} | more | internet
 
 
 def test_webhooks_reach_no_address_that_the_guard_refuses() -> None:

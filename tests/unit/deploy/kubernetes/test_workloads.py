@@ -1,12 +1,13 @@
 """What each Deployment says of its service is true of the service."""
 
 import re
-from typing import Any
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from services.gateway.settings import GatewaySettings
+from deploy.secrets.files import Places, files
+from deploy.secrets.made import make
 from services.worker import drain
 from services.worker.house import process
 from services.worker.jobs.webhook.deliver import QUEUE as WEBHOOKS
@@ -207,35 +208,45 @@ def test_nobody_is_given_a_secret_that_it_does_not_read() -> None:
     }
 
 
-def test_no_secret_lies_here() -> None:
+def test_no_secret_lies_here_or_is_told_in_the_environment() -> None:
     assert of_kind("Secret", objects_as_they_stand()) == []
     for workload in ALL:
-        for each in workload.container["env"]:
-            assert each["name"] not in SECRETS or "valueFrom" in each
+        assert not {each["name"] for each in workload.container["env"]} & set(SECRETS)
+        assert not set(workload.house) & set(SECRETS)
+
+
+@each_workload
+def test_it_mounts_files_that_are_made_for_its_service(workload: Workload, tmp_path: Path) -> None:
+    made_for_it = {
+        path.partition("/")[2]
+        for path in files(make(tmp_path), Places())
+        if path.startswith(f"{workload.service}/")
+    }
+
+    assert workload.secret["secretName"] == f"waymark-{workload.service}"
+    assert workload.secret_files <= made_for_it
+    assert {item["key"] for item in workload.secret["items"]} == workload.secret_files
 
 
 def test_the_file_of_keys_is_where_the_gateway_looks() -> None:
     (gateway,) = (each for each in ALL if each.service == "gateway")
-    mounted = {mount["mountPath"]: mount["name"] for mount in gateway.container["volumeMounts"]}
-    settings = gateway.settings
-    assert isinstance(settings, GatewaySettings)
-    assert settings.keys_file is not None
+    told = gateway.environment
 
-    volume = mounted[str(settings.keys_file.parent)]
-    secret = next(each["secret"] for each in gateway.pod["volumes"] if each["name"] == volume)
-    assert secret["secretName"] == "waymark-keys"
+    assert told["WAYMARK_KEYS_FILE"] == f"{told['WAYMARK_SECRETS_DIR']}/keys.json"
+    assert "keys.json" in gateway.secret_files
 
 
-def test_every_secret_that_is_read_is_in_the_book_with_how_to_make_it() -> None:
+def test_the_book_says_how_to_make_every_secret_that_is_mounted() -> None:
     book = (REPO / "docs" / "kubernetes.md").read_text()
-    made = {
-        (name, key)
-        for name, keys in re.findall(r"create secret generic (\S+)((?:\s+\\?\s*--from-\S+)+)", book)
-        for key in re.findall(r"--from-(?:literal|file)=([\w.-]+)=", keys)
-    }
-    read: set[Any] = {ref for workload in ALL for ref in workload.secrets}
+    made = dict(re.findall(r"create secret generic (\S+) *(?:\\\n)?\s*--from-(.*)", book))
 
-    assert made >= read | {("waymark-keys", "keys.json"), ("waymark-rabbitmq", "autoscaler-url")}
+    for workload in ALL:
+        folder = f"file=.secrets/{workload.service}"
+        assert made[workload.secret["secretName"]] == folder
+    (access,) = of_kind("TriggerAuthentication", objects_as_they_stand())
+    (wanted,) = access["spec"]["secretTargetRef"]
+    assert made[wanted["name"]].startswith(f"literal={wanted['key']}=")
+    assert made["waymark-rabbitmq-definitions"] == "file=.secrets/rabbitmq/definitions.json"
 
 
 def _seconds_before_the_signal(workload: Workload) -> float:

@@ -1,8 +1,9 @@
 """All the metrics of the house, as its services tell them when nothing has happened yet."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -45,7 +46,8 @@ class Family:
     who: tuple[str, ...] = ()
 
 
-def instruments() -> list[Family]:
+@cache
+def instruments() -> Sequence[Family]:
     """Return every metric of ours, by name."""
     told = {"gateway": gateway(), "notifier": notifier(), "worker": worker()}
     found: dict[str, Family] = {}

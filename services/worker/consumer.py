@@ -190,7 +190,7 @@ class SafeConsumer(Consumer):
             job = RunJob.decode(body)
         except Undecodable as fault:
             log.warning("message_undecodable", queue=self.amqp_queue, why=fault.detail)
-            self._source.metrics.settled.labels(Answer.NACK).inc()
+            self._source.metrics.settled[Answer.NACK].inc()
             self._channel.basic_nack(tag, requeue=False)
             return None
         with self._lock:

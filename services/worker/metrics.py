@@ -111,9 +111,8 @@ class WorkerMetrics:
         )
 
     def _of_deliveries(self) -> None:
-        self.settled = self._counter(
-            "waymark_worker_deliveries_total", "Settled deliveries.", "answer"
-        )
+        settled = self._counter("waymark_worker_deliveries_total", "Settled deliveries.", "answer")
+        self.settled = {answer: settled.labels(answer) for answer in Answer}
         self.connects = self._counter(
             "waymark_worker_consumer_connects_total", "Connections to consume."
         )
@@ -150,8 +149,6 @@ class WorkerMetrics:
         for rung in Rung:
             if rung is not Rung.NONE:
                 self._cancels.labels(rung.word)
-        for answer in Answer:
-            self.settled.labels(answer)
         for result in (*RenewalVerdict, _UNANSWERED):
             self._renewals.labels(result)
         for cause in CrashCause:

@@ -116,13 +116,13 @@ class SlotThread(WorkerThread):
             return
         if message.consumer.paused:
             message.settle(Answer.REQUEUE)
-            self._metrics.settled.labels(Answer.REQUEUE).inc()
+            self._metrics.settled[Answer.REQUEUE].inc()
             self.work_queue.task_done()
             return
         self.broker.emit_before("process_message", message)
         answer = self._execute(message)
         message.settle(answer)
-        self._metrics.settled.labels(answer).inc()
+        self._metrics.settled[answer].inc()
         self.broker.emit_after("process_message", message, result=answer)
         self.work_queue.task_done()
         ended = self._urgency(message.consumer.amqp_queue)

@@ -136,6 +136,7 @@ lock: setup ## compile requirements/ anew from pyproject.toml
 .PHONY: verify
 verify: setup ## generated files still match what they are made from
 	@$(RUN) -m docs.generate
+	@$(RUN) -m deploy.observability.boards
 	@$(RUN) -m deploy.kubernetes
 	@git diff --exit-code docs/reference deploy || { echo "commit that with its cause" >&2; exit 1; }
 

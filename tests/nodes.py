@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Never, Protocol, TypeVar
 
@@ -145,19 +146,22 @@ def new_house(nodes_folder: Path) -> Iterator[Callable[..., House]]:
 @pytest.fixture
 def new_lookout() -> Iterator[Callable[[House], Lookout]]:
     """Call it with a started house for Prometheus and its company beside it, once a second."""
-    born: list[Lookout] = []
+    with ExitStack() as born:
+        yield lambda house: born.enter_context(lookout_beside(house))
 
-    def start_one(house: House) -> Lookout:
-        _need_lookout()
-        born.append(Lookout(house, ports=Lookout.free_ports(), every_seconds=1))
-        born[-1].start()
-        return born[-1]
 
+@contextmanager
+def lookout_beside(house: House) -> Iterator[Lookout]:
+    """Prometheus and its company on free ports; skips (in CI: fails) where they are missing."""
+    missing = Lookout.missing()
+    if missing:
+        _do_without(f"needs {' and '.join(missing)} installed")
+    lookout = Lookout(house, ports=Lookout.free_ports(), every_seconds=1)
     try:
-        yield start_one
+        lookout.start()
+        yield lookout
     finally:
-        for lookout in born:
-            lookout.kill()
+        lookout.kill()
 
 
 def _living(make: Callable[[], AnyNode]) -> Iterator[AnyNode]:
@@ -200,12 +204,6 @@ def _need_engine(package: str) -> None:
     if engine_answers():
         return
     _do_without(f"needs {package} installed, or a container engine that answers")
-
-
-def _need_lookout() -> None:
-    missing = Lookout.missing()
-    if missing:
-        _do_without(f"needs {' and '.join(missing)} installed")
 
 
 def _do_without(reason: str) -> Never:

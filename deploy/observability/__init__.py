@@ -1,0 +1,1 @@
+"""How the house is watched: Prometheus reads rules and alerts, Grafana the dashboards."""

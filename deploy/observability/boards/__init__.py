@@ -1,0 +1,1 @@
+"""Grafana's dashboards as plain data; `python -m deploy.observability.boards` writes the JSON."""

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from deploy.local import packages
 from deploy.local.demo import page_of, run_demo
@@ -20,7 +21,8 @@ from deploy.local.nodes import Kind, is_installed
 
 # Programs that only one target needs, named as their packages.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")  # any of them will do
-FAULT_TOOLS = ("faketime",)
+FAULT_TOOLS = ("faketime", "buildah", "debootstrap", "runc")
+SECCOMP = {"/usr/share/containers/seccomp.json": "golang-github-containers-common"}
 BENCH_TOOLS = ("wrk",)
 KUBECTL = "kubernetes-client"
 LEAST_KUBECTL = (1, 27)  # Debian 12 has an older one, which cannot read our manifests
@@ -137,7 +139,8 @@ def _install_browser_of_playwright() -> None:
 
 
 def _install_for_faults(house: House) -> None:
-    _install(house, tools=FAULT_TOOLS, more=Lookout.missing())
+    profiles = [package for file, package in SECCOMP.items() if not Path(file).exists()]
+    _install(house, tools=FAULT_TOOLS, more=[*Lookout.missing(), *profiles])
 
 
 def _install_for_bench(house: House) -> None:

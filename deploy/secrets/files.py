@@ -45,9 +45,7 @@ def files(made: Made, places: Places) -> Mapping[str, str]:
         "rabbitmq/monitoring_password": made.values["rabbitmq.monitoring"],
         "redis/users.acl": store_users(made.passwords("redis")),
         "redis/monitoring_password": made.values["redis.monitoring"],
-        "redis/exporter.json": json.dumps(
-            {f"redis://monitoring@{places.redis}": made.values["redis.monitoring"]}
-        ),
+        "redis/exporter.json": _exporters_passwords(made, places),
         "grafana/admin_password": made.values["grafana"],
         "keys/first": made.values["key.first"],
         "keys/platform": made.values["key.platform"],
@@ -72,6 +70,13 @@ def _amqp_url(made: Made, user: str, places: Places) -> str:
 
 def _redis_url(made: Made, user: str, places: Places) -> str:
     return f"redis://{user}:{made.values[f'redis.{user}']}@{places.redis}/0"
+
+
+def _exporters_passwords(made: Made, places: Places) -> str:
+    # redis_exporter up to 1.45 looks for the bare address, later ones for the one with the user
+    password = made.values["redis.monitoring"]
+    addresses = (f"redis://{places.redis}", f"redis://monitoring@{places.redis}")
+    return json.dumps(dict.fromkeys(addresses, password), indent=1)
 
 
 def _hashes(made: Made, tenant: str) -> str:

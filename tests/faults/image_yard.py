@@ -22,7 +22,7 @@ SECCOMP = Path("/usr/share/containers/seccomp.json")  # what podman and CRI-O ap
 PROGRAMS = ("buildah", "runc", "debootstrap")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts
 BUILD_SECONDS = 600
-PULL_SECONDS = 120
+PULL_SECONDS = 45  # more than a pull takes; without a registry it would try for minutes
 RUN_SECONDS = 60
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
 
@@ -32,6 +32,8 @@ def why_not() -> str | None:
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"needs {', '.join(missing)} (Debian packages)"
+    if not SECCOMP.exists():
+        return f"needs {SECCOMP} (golang-github-containers-common)"
     return None if os.geteuid() == 0 else "needs root"
 
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from pika.exceptions import ChannelClosedByBroker
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from deploy.local.ports import free_port
 from deploy.rabbitmq.definitions import definitions
 from shared.contracts.topology import DEAD_LETTER_QUEUE, house_topology, work_queues
 from tests.eventually import eventually
@@ -288,6 +291,32 @@ def test_the_store_keeps_everything(house: ShippedHouse) -> None:
     assert told["maxmemory-policy"] == "noeviction"
     assert told["appendfsync"] == "everysec"
     assert persistence["aof_enabled"] == 1
+
+
+def test_the_exporter_sees_it(house: ShippedHouse) -> None:
+    program = shutil.which("prometheus-redis-exporter") or shutil.which("redis_exporter")
+    if program is None:
+        pytest.skip("needs prometheus-redis-exporter")
+    at = f"127.0.0.1:{free_port()}"
+    told = ["-redis.addr", f"redis://{house.places.redis}", "-redis.user", "monitoring"]
+    file = ["-redis.password-file", str(house.secrets / "redis" / "exporter.json")]
+    with subprocess.Popen(
+        [program, "-web.listen-address", at, *told, *file], stderr=subprocess.DEVNULL
+    ) as exporter:
+        try:
+
+            def scraped() -> str | None:
+                try:
+                    return httpx.get(f"http://{at}/metrics").text
+                except httpx.TransportError:
+                    return None
+
+            numbers = eventually(scraped, within=15) or ""
+        finally:
+            exporter.terminate()
+
+    assert "\nredis_up 1\n" in numbers
+    assert 'redis_exporter_last_scrape_error{err=""} 0' in numbers
 
 
 def test_the_default_user_is_nobody(house: ShippedHouse) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,7 +86,10 @@ class House:
         self._workers: list[RunningWorker] = []
         self._connection: pika.BlockingConnection | None = None
 
-    def start_worker(self, *, wait: bool = True, **settings: object) -> RunningWorker:
+    def start_worker(
+        self, *, wait: bool = True, python: Sequence[str] = (sys.executable,), **settings: object
+    ) -> RunningWorker:
+        """Start one; `python`: how, a command that becomes an interpreter."""
         port = _free_port()
         environment = {
             **os.environ,
@@ -100,7 +103,7 @@ class House:
         log = (self._logs / f"worker-{len(self._workers)}.log").open("wb")
         with log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.worker"], cwd=ROOT, env=environment, stderr=log
+                [*python, "-m", "services.worker"], cwd=ROOT, env=environment, stderr=log
             )
         worker = RunningWorker(process, port)
         self._workers.append(worker)

@@ -30,6 +30,7 @@ def main() -> None:
     serve(
         gateway.app,
         front=gateway.front,
+        drain=lambda _in_a_hurry: gateway.let_go(),
         host=settings.host,
         port=settings.gateway_port,
         forwarded_allow_ips=settings.proxies,

@@ -1,6 +1,6 @@
 """The ASGI app: routes, what wraps them, and how errors are answered."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
@@ -51,6 +51,8 @@ class Gateway:
 
     app: ASGIApp
     front: type[Front]
+    let_go: Callable[[], Awaitable[None]]
+    """Answers who waits for a job; call it before the process goes."""
 
 
 def build_gateway(
@@ -62,7 +64,8 @@ def build_gateway(
         parts.metrics.expect_requests(method, route, statuses)
     crowd = Crowd(parts.limits.concurrent_requests)
     edge = Edge(api, metrics=parts.metrics, tracing=parts.tracing, crowd=crowd)
-    return Gateway(Cors(edge, origins=origins), express(SubmitClerk(parts, crowd)))
+    app = Cors(edge, origins=origins)
+    return Gateway(app, express(SubmitClerk(parts, crowd)), parts.waiting.let_go)
 
 
 def build_api(parts: Parts, *, ready: Mapping[str, Probe], lifespan: Lifespan) -> FastAPI:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 import structlog
@@ -47,6 +47,16 @@ class Waiting:
         """Keep both."""
         self._switchboard = switchboard
         self._store = store
+        self._waits: set[asyncio.Timeout] = set()
+        self._closing = False
+
+    async def let_go(self) -> None:
+        """Answer everybody with what is known now: this process is on its way out."""
+        self._closing = True
+        now = asyncio.get_running_loop().time()
+        for wait in self._waits:
+            if not wait.expired():
+                wait.reschedule(now)
 
     async def until_final(self, record: JobRecord, seconds: int) -> JobRecord:
         """Return the job when it has ended, or as it is known when the time is over."""
@@ -67,12 +77,12 @@ class Waiting:
         done: Callable[[JobRecord], bool],
         matters: Callable[[bytes], bool],
     ) -> JobRecord:
-        if done(record):
+        if done(record) or self._closing:
             return record
         cursor = Cursor(record.epoch, record.revision, record.step)
         following = watch(self._switchboard, record.tenant, record.id, cursor)
         try:
-            async with asyncio.timeout(seconds), aclosing(following) as frames:
+            async with self._wait(seconds), aclosing(following) as frames:
                 async for frame in frames:
                     if matters(frame):
                         read = await self._store.do(Read(tenant=record.tenant, job=record.id))
@@ -82,3 +92,12 @@ class Waiting:
         except (TimeoutError, NoSuchJobError, StoreUnavailable) as fault:
             log.debug("wait_ended", job_id=record.id, why=type(fault).__name__)
         return record
+
+    @asynccontextmanager
+    async def _wait(self, seconds: int) -> AsyncIterator[None]:
+        async with asyncio.timeout(seconds) as wait:
+            self._waits.add(wait)
+            try:
+                yield
+            finally:
+                self._waits.discard(wait)

@@ -145,6 +145,36 @@ async def test_a_long_poll_hears_of_a_change_when_it_happens(
     assert (answer.status_code, answer.json()["state"]) == (200, "running")
 
 
+async def test_who_waits_is_answered_when_the_gateway_goes(
+    gateway: RunningGateway, tmp_path: Path
+) -> None:
+    another = RunningGateway(tmp_path, redis_url=gateway.redis_url, amqp_url=gateway.amqp_url)
+    another.start()
+    await another.until_ready()
+    patient = {"prefer": "wait=30"}
+    async with another.client() as http:
+        known = await http.post("/v1/jobs", json=A_JOB)
+        address, tag = f"/v1/jobs/{known.json()['id']}", known.headers["etag"]
+        waits = [
+            asyncio.create_task(http.get(address, headers={"if-none-match": tag, **patient})),
+            asyncio.create_task(
+                http.post("/v1/jobs", json=A_JOB | {"labels": {"who": "waits"}}, headers=patient)
+            ),
+        ]
+
+        async def both_are_in() -> bool:
+            jobs = await http.get("/v1/jobs", params={"label.who": "waits"})
+            return len(jobs.json()["data"]) == 1
+
+        await eventually_async(both_are_in, within=10)
+
+        status = await asyncio.to_thread(another.stop)
+        answers = await asyncio.gather(*waits)
+
+    assert [answer.status_code for answer in answers] == [304, 202]
+    assert status == 0
+
+
 async def test_a_waiting_job_is_cancelled_at_once(http: httpx.AsyncClient) -> None:
     job = (await http.post("/v1/jobs", json=A_JOB)).json()["id"]
 

@@ -58,7 +58,11 @@ class Edge:
             self._crowd.leave()
             seconds = time.monotonic() - started
             route = _template(scope)
-            self._metrics.answered(method, route, exchange.status, seconds)
+            if exchange.started:  # else it was cancelled with its server: nobody got an answer
+                asked = (
+                    str(scope["path"]) if route == NOWHERE else route
+                )  # shed before it was found
+                self._metrics.answered(method, asked, exchange.status, seconds)
             if call is not None:
                 self._tracing.end(call, method, route, exchange.status)
 

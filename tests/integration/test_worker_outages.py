@@ -6,8 +6,8 @@ from pathlib import Path
 from shared.contracts.job import Outcome
 from shared.contracts.lifecycle import State
 from tests.eventually import eventually
-from tests.integration.worker_running import House
-from tests.nodes import Rabbit
+from tests.integration.worker_running import House, RunningWorker
+from tests.nodes import Rabbit, Redis
 
 
 def test_a_job_ends_well_although_its_broker_died_and_its_retry_could_not_be_published(
@@ -54,3 +54,29 @@ def test_a_type_that_only_another_worker_knows_waits_for_it(
         assert house.wait_state(job, State.SUCCEEDED).attempt == 1
     finally:
         house.close()
+
+
+def test_slots_that_stand_frozen_while_redis_is_away_say_so_and_for_how_long(
+    amqp_url: str, new_redis: Callable[[], Redis], tmp_path: Path
+) -> None:
+    redis = new_redis()
+    house = House(amqp_url, redis.url, tmp_path)
+    try:
+        worker = house.start_worker(lease_ms=4_500, heartbeat_ms=500)
+        job = house.submit("w.sleep", seconds=1.5)
+        house.wait_state(job, State.RUNNING)
+        redis.freeze()
+        eventually(lambda: told(worker, 'waymark_worker_slots{state="frozen"}') == 1)
+        assert told(worker, 'waymark_jobs_in_flight{queue="default"}') == 1
+        eventually(lambda: told(worker, "waymark_worker_frozen_seconds_total") > 0.5)
+        redis.thaw()
+        house.wait_state(job, State.SUCCEEDED)
+        eventually(lambda: told(worker, 'waymark_jobs_in_flight{queue="default"}') == 0)
+        assert told(worker, 'waymark_worker_slots{state="frozen"}') == 0
+    finally:
+        house.close()
+
+
+def told(worker: RunningWorker, series: str) -> float:
+    values = [line.split()[-1] for line in worker.metrics().splitlines() if line.startswith(series)]
+    return float(values[0])

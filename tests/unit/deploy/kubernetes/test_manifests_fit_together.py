@@ -137,12 +137,38 @@ def test_production_sends_images_of_a_registry_with_a_tag() -> None:
 
 
 def test_all_of_production_is_in_one_namespace_that_lets_no_root_in() -> None:
-    objects = rendered(PRODUCTION_WITH_RABBITMQ)
+    objects = rendered(PRODUCTION)
     (namespace,) = of_kind("Namespace", objects)
     others = [each for each in objects if each is not namespace]
 
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     assert {each["metadata"]["namespace"] for each in others} == {namespace["metadata"]["name"]}
+
+
+def test_the_broker_is_in_another_and_hears_nobody_of_ours_but_gateways_and_workers() -> None:
+    objects = rendered(PRODUCTION_WITH_RABBITMQ)
+    (cluster,) = of_kind("RabbitmqCluster", objects)
+    (policy,) = (
+        each["spec"]
+        for each in of_kind("NetworkPolicy", objects)
+        if each["metadata"]["namespace"] == cluster["metadata"]["namespace"]
+    )
+    heard = [
+        peer["podSelector"]
+        for rule in policy["ingress"]
+        for peer in rule["from"]
+        if peer.get("namespaceSelector", {}).get("matchLabels")
+        == {"kubernetes.io/metadata.name": "waymark"}
+    ]
+    ours = workloads(objects, {})
+
+    assert cluster["metadata"]["namespace"] in {
+        each["metadata"]["name"] for each in of_kind("Namespace", objects)
+    }
+    assert {each.service for each in ours if any(selects(one, each) for one in heard)} == {
+        "gateway",
+        "worker",
+    }
 
 
 def test_a_route_leads_to_a_service_and_never_to_probes_or_metrics() -> None:

@@ -35,7 +35,7 @@ def test_the_broker_is_scraped_as_the_same_two_jobs() -> None:
             endpoint["path"],
             tuple(endpoint.get("params", {}).get("family", [])),
         )
-        for endpoint in MONITORS["waymark-rabbitmq"]["podMetricsEndpoints"]
+        for endpoint in MONITORS["rabbitmq"]["podMetricsEndpoints"]
     }
 
     assert told == {

@@ -246,7 +246,7 @@ def test_the_book_says_how_to_make_every_secret_that_is_mounted() -> None:
     (access,) = of_kind("TriggerAuthentication", objects_as_they_stand())
     (wanted,) = access["spec"]["secretTargetRef"]
     assert made[wanted["name"]].startswith(f"literal={wanted['key']}=")
-    assert made["waymark-rabbitmq-definitions"] == "file=.secrets/rabbitmq/definitions.json"
+    assert made["definitions"] == "file=.secrets/rabbitmq/definitions.json"
 
 
 def _seconds_before_the_signal(workload: Workload) -> float:

@@ -241,12 +241,12 @@ def test_the_book_says_how_to_make_every_secret_that_is_mounted() -> None:
     made = dict(re.findall(r"create secret generic (\S+) *(?:\\\n)?\s*--from-(.*)", book))
 
     for workload in ALL:
-        folder = f"file=.secrets/{workload.service}"
+        folder = f"file=deploy/.secrets/{workload.service}"
         assert made[workload.secret["secretName"]] == folder
     (access,) = of_kind("TriggerAuthentication", objects_as_they_stand())
     (wanted,) = access["spec"]["secretTargetRef"]
     assert made[wanted["name"]].startswith(f"literal={wanted['key']}=")
-    assert made["definitions"] == "file=.secrets/rabbitmq/definitions.json"
+    assert made["definitions"] == "file=deploy/.secrets/rabbitmq/definitions.json"
 
 
 def _seconds_before_the_signal(workload: Workload) -> float:

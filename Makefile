@@ -4,6 +4,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+DOCKER ?= docker
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
@@ -124,6 +125,13 @@ logs: setup ## follow what the services say
 	@$(HOUSE) logs
 
 ##@ Now and then
+
+.PHONY: images
+images: ## build the three images (VERSION=1.2.3; DOCKER=podman or buildah), see docs/deploying.md
+	@for each in gateway worker notifier; do \
+	  $(DOCKER) build --file deploy/docker/Dockerfile --target $$each $(BUILD_OPTIONS) \
+	    --tag waymark-$$each:$(or $(VERSION),dev) --build-arg VERSION=$(or $(VERSION),dev) \
+	    --build-arg REVISION=$$(git rev-parse HEAD) . || exit 1; done
 
 .PHONY: lock
 lock: setup ## compile requirements/ anew from pyproject.toml

@@ -10,6 +10,7 @@ import socket
 import sys
 
 SECONDS = 3.0
+MOST_BYTES = 4096
 
 
 def main(path: str, setting: str, default: str) -> int:
@@ -27,7 +28,7 @@ def main(path: str, setting: str, default: str) -> int:
 
 
 def ask(port: int, path: str) -> bytes:
-    """Return what a service on this machine answers to GET, at most 4 KiB of it.
+    """Return what a service on this machine answers to GET, a little over 4 KiB at most.
 
     Raises:
         OSError: it does not, within three seconds.
@@ -35,7 +36,10 @@ def ask(port: int, path: str) -> bytes:
     request = f"GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\nconnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         connection.sendall(request.encode())
-        return connection.recv(4096)
+        answer = b""
+        while len(answer) < MOST_BYTES and (more := connection.recv(MOST_BYTES)):
+            answer += more
+        return answer
 
 
 if __name__ == "__main__":

@@ -221,16 +221,27 @@ def test_a_slot_that_is_frozen_and_let_go_ends_its_job(
 
 def stopped(worker: Container) -> list[str]:
     """The processes of a container that are stopped; fails while there are none."""
+    states = process_states(worker)
+    found = [state for state in states if state == "T"]
+    assert found, states
+    return found
+
+
+def process_states(container: Container) -> list[str]:
+    """What every process in a container does now: one letter of proc(5) each."""
     look = (
         "import pathlib\n"
         "for file in pathlib.Path('/proc').glob('[0-9]*/stat'):\n"
         "    try: print(file.read_text().rsplit(')', 1)[1].split()[0])\n"
         "    except OSError: pass\n"
     )
-    states = worker.run("python", "-c", look).stdout.split()
-    found = [state for state in states if state == "T"]
-    assert found, states
-    return found
+    return container.run("python", "-c", look).stdout.split()
+
+
+def test_whoever_dies_is_buried(house: ContainedHouse, http: httpx.Client) -> None:
+    final(http, submit(http, steps=2, seconds_per_step=0, crash_times=1))
+
+    assert "Z" not in process_states(house.containers["worker"])
 
 
 def test_nothing_can_be_written_but_tmp(house: ContainedHouse) -> None:

@@ -23,12 +23,13 @@ class Occupancy:
     @property
     def states(self) -> dict[str, int]:
         """How many slots are in which state; together they are all."""
-        running = sum(self.running.values())
+        with self._counting:
+            running, held, frozen = sum(self.running.values()), self.held, self.frozen
         return {
-            "busy": running - self.frozen,
-            "idle": max(0, self.slots - self.held),
-            "starting": max(0, self.held - running),
-            "frozen": self.frozen,
+            "busy": running - frozen,
+            "idle": max(0, self.slots - held),
+            "starting": max(0, held - running),
+            "frozen": frozen,
         }
 
     def take(self) -> None:

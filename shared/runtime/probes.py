@@ -1,10 +1,12 @@
 """/live, /ready and /metrics, made from named checks. What is checked is up to the service."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, cast
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,13 +29,27 @@ def routes(
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"content-type": content_type})
+        # Here, for what is counted without locks is this loop's; writing it out is three quarters
+        # of a scrape's 30 ms, and holds nobody up elsewhere.
+        told = cast("CollectorRegistry", _Told(list(registry.collect())))
+        text = await asyncio.to_thread(encode, told)
+        return Response(text, headers={"content-type": content_type})
 
     return [
         Route("/live", _answering("live", live)),
         Route("/ready", _answering("ready", ready)),
         Route("/metrics", metrics),
     ]
+
+
+class _Told:
+    """What a registry has told, as far as an encoder of it looks."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Sequence[Metric]:
+        return self._metrics
 
 
 def _answering(word: str, probes: Mapping[str, Probe]) -> Callable[[Request], Awaitable[Response]]:

@@ -49,3 +49,17 @@ async def test_metrics_are_those_of_the_registry() -> None:
 
     assert answer.headers["content-type"].startswith("text/plain")
     assert "waymark_things_total 1.0" in answer.text
+
+
+async def test_metrics_are_openmetrics_for_who_accepts_that() -> None:
+    registry = CollectorRegistry()
+    Counter("waymark_things", "Things.", registry=registry).inc()
+    app = Starlette(routes=probes.routes(live={}, ready={}, registry=registry))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get(
+            "/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"}
+        )
+
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")

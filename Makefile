@@ -79,6 +79,11 @@ chaos-stream: setup ## a seeded storm over the stream (SECONDS=60 SEED=1), every
 	@$(HOUSE) install || echo "going on without"
 	@$(RUN) -m tests.chaos.stream --seconds $(or $(SECONDS),60) --seed $(or $(SEED),1)
 
+.PHONY: drill
+drill: setup ## plant five causes in watched houses: the right alert comes, nobody else is called (15 minutes)
+	@$(HOUSE) install-for-faults || echo "going on without"
+	@$(RUN) -m tests.drill
+
 .PHONY: bench
 bench: setup $(PEERS) ## every race beside what teams use; ends with 1 when a bar is missed (9 minutes)
 	@$(HOUSE) install-for-bench || echo "going on without"

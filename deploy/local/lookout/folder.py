@@ -10,6 +10,7 @@ from deploy.local.service import REPO
 
 SOURCE = REPO / "deploy" / "observability"
 CONFIG = "prometheus.yml"
+RECEIVER = re.compile(r"(?m)^  - name: (\w+)$")
 TARGETS = "targets"
 INTERVALS = re.compile(r"(?m)^(  (?:scrape_interval|scrape_timeout|evaluation_interval):).*$")
 
@@ -46,3 +47,8 @@ def aim(folder: Path, targets: Mapping[str, Sequence[Target]]) -> None:
         fresh = file.with_suffix(".new")
         fresh.write_text(json.dumps(groups, indent=2) + "\n")
         fresh.replace(file)
+
+
+def calling(config: str, url: str) -> str:
+    """Return Alertmanager's configuration with every receiver called at `url`/<its name>."""
+    return RECEIVER.sub(rf"\g<0>\n    webhook_configs: [{{url: '{url}/\1'}}]", config)

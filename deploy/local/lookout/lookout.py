@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local.house import House
-from deploy.local.lookout.folder import CONFIG, SOURCE, Target, aim, furnish
+from deploy.local.lookout.folder import CONFIG, SOURCE, Target, aim, calling, furnish
 from deploy.local.lookout.program import (
     ALERTMANAGER,
     KINDS,
@@ -28,6 +28,7 @@ from deploy.local.rabbitmq import RabbitNode
 BOOT_SECONDS = 30.0  # measured 0.5 s; a long write-ahead log takes longer
 EVERY_SECONDS = 5  # a person looks at it and waits
 KEPT = "7d"
+ALERTMANAGER_CONFIG = SOURCE / "alertmanager" / "alertmanager.yml"
 
 
 class Lookout:
@@ -39,6 +40,7 @@ class Lookout:
         *,
         ports: Mapping[Kind, int] | None = None,
         every_seconds: int = EVERY_SECONDS,
+        calls: str | None = None,
     ) -> None:
         """Describe it; nothing starts.
 
@@ -46,9 +48,11 @@ class Lookout:
             house: the one to watch.
             ports: where the programs listen; None means where they did last, or the usual ones.
             every_seconds: how often to scrape and to evaluate the rules.
+            calls: where Alertmanager posts to each receiver, `<calls>/pager`; None means nowhere.
         """
         self._house = house
         self._every = every_seconds
+        self._calls = calls
         self.folder = house.root / "lookout"
         self._memory = self.folder / "ports.json"
         self._ports = dict(ports or self._recall())
@@ -112,6 +116,8 @@ class Lookout:
         if node is not None:
             node.open_metrics()
         furnish(self._prometheus_folder, every_seconds=self._every)
+        if self._calls is not None:
+            self._called.write_text(calling(ALERTMANAGER_CONFIG.read_text(), self._calls))
         self.aim()
         for program in self.programs:
             program.start(within)
@@ -147,6 +153,10 @@ class Lookout:
         self.stop()
 
     @property
+    def _called(self) -> Path:
+        return self.folder / "alertmanager.yml"
+
+    @property
     def _prometheus_folder(self) -> Path:
         return self.folder / "prometheus"
 
@@ -171,7 +181,7 @@ class Lookout:
                 f"--storage.tsdb.retention.time={KEPT}",
             ),
             ALERTMANAGER: (
-                f"--config.file={SOURCE / 'alertmanager' / 'alertmanager.yml'}",
+                f"--config.file={self._called if self._calls else ALERTMANAGER_CONFIG}",
                 f"--storage.path={self.folder / 'alertmanager'}",
                 "--cluster.listen-address=",
             ),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deploy.local.lookout.folder import SOURCE, Target, aim, furnish
+from deploy.local.lookout.folder import SOURCE, Target, aim, calling, furnish
 
 
 def test_only_the_pace_differs_from_the_one_source(tmp_path: Path) -> None:
@@ -42,3 +42,14 @@ def test_every_job_of_the_source_reads_its_targets_from_a_file_of_its_name() -> 
     assert jobs
     for job in jobs:
         assert f"targets/{job}.json" in config, job
+
+
+def test_every_receiver_can_be_called_at_one_address() -> None:
+    config = (SOURCE / "alertmanager" / "alertmanager.yml").read_text()
+
+    called = calling(config, "http://127.0.0.1:1")
+
+    receivers = config.partition("receivers:")[2].count("- name:")
+    assert receivers
+    assert called.count("webhook_configs: [{url: 'http://127.0.0.1:1/") == receivers
+    assert "  - name: pager\n    webhook_configs: [{url: 'http://127.0.0.1:1/pager'}]" in called

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.undertaker import watch_over
-from tests.drill.causes import CAUSES, CONTROLS, Cause
-from tests.drill.pager import Call
+from tests.drill.causes import BY_NAME, CAUSES, CONTROLS, Cause
+from tests.drill.pager import TICKETS, Call
 from tests.drill.site import Site
 from tests.drill.verdict import flaws
 
 WARM_SECONDS = 90.0  # a few scrapes of a healthy house
 POLL_SECONDS = 0.5
-AT_ONCE = 8
+AT_ONCE = 10
 WITHOUT_SECONDS = 150.0  # the alert that is taken away would have come by then
 
 one_after_the_other = threading.Lock()  # two cores: houses do not start at once
@@ -90,7 +90,7 @@ def _report(
         for call in calls:
             if each.is_met_by(call):
                 report.took.setdefault(each.alert, call.at - planted)
-    report.beside = sorted({c.alert for c in calls if c.receiver == "tickets"} - set(report.took))
+    report.beside = sorted({c.alert for c in calls if c.receiver == TICKETS} - set(report.took))
     report.beside += [f"{name} (held back)" for name in held_back]
     return report
 
@@ -128,8 +128,9 @@ def _run_all(folder: Path, only: str) -> bool:
             for number, cause in enumerate((*CAUSES, *CONTROLS))
             if only in cause.name
         ]
-        poison = next(cause for cause in CAUSES if cause.name == "a poison job")
-        control = pool.submit(drill, poison, folder / "control", without="PoisonJob")
+        control = pool.submit(
+            drill, BY_NAME["a poison job"], folder / "control", without="PoisonJob"
+        )
         reports = [each.result() for each in running]
         unseen = control.result()
     for report in reports:

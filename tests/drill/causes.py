@@ -69,6 +69,22 @@ def _thaw_redis(site: Site) -> None:
     site.house.redis.thaw()
 
 
+def _freeze_rabbitmq(site: Site) -> None:
+    site.house.rabbitmq.freeze()
+
+
+def _thaw_rabbitmq(site: Site) -> None:
+    site.house.rabbitmq.thaw()
+
+
+def _kill_the_worker(site: Site) -> None:
+    site.house.service("worker").kill()
+
+
+def _start_the_worker(site: Site) -> None:
+    site.house.service("worker").start()
+
+
 def _freeze_notifier(site: Site) -> None:
     site.house.service("notifier").freeze()
 
@@ -120,6 +136,24 @@ CAUSES = (
         consequences="DutyStalled|SubmitErrorBudgetBurn",
     ),
     Cause(
+        name="a frozen RabbitMQ",
+        plant=_freeze_rabbitmq,
+        heal=_thaw_rabbitmq,
+        expected=(Expected("RabbitMQDown", PAGER, 180),),
+        stays=180.0,
+        aftermath=480.0,
+        consequences="SubmitErrorBudgetBurn|OutboxStuck",
+    ),
+    Cause(
+        name="the last worker gone",
+        plant=_kill_the_worker,
+        heal=_start_the_worker,
+        expected=(Expected("ServiceDown", PAGER, 240, {"service": "worker"}),),
+        stays=120.0,
+        aftermath=300.0,
+        consequences="QueueWithoutWorkers",
+    ),
+    Cause(
         name="a stalled notifier",
         plant=_freeze_notifier,
         heal=_thaw_notifier,
@@ -131,6 +165,7 @@ CAUSES = (
         expected=(Expected("SlowCloses", TICKETS, 180),),
     ),
 )
+BY_NAME = {cause.name: cause for cause in CAUSES}
 CONTROLS = (
     Cause(
         name="control: a healthy house is deployed",

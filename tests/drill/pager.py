@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PAGER, TICKETS = "pager", "tickets"
+PAGER, TICKETS, HEARTBEAT = "pager", "tickets", "heartbeat"  # receivers of alertmanager.yml
 
 
 @dataclass(frozen=True)

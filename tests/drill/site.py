@@ -19,6 +19,7 @@ from deploy.local.service import REPO
 from tests.drill.jobs import BROKEN
 from tests.drill.pager import Pager
 from tests.eventually import eventually
+from tests.faults.sabotage import copy_of_the_code
 from tests.raw_websocket import TEXT, Wire
 
 EVERY_SECONDS = 15  # as deploy/observability/prometheus/prometheus.yml has it
@@ -32,14 +33,16 @@ HELLO = {"type": "hello", "version": 1}
 class Site:
     """A house under a steady little load, with one watcher of all that happens."""
 
-    def __init__(self, root: Path, *, workers: int = 1) -> None:
+    def __init__(self, root: Path) -> None:
         """Describe it; nothing starts."""
         self.root = root
         self.broken = root / "broken"
         self.types = ["drill.fine"]  # submitted in turn
         self.pager = Pager()
+        # A copy: what is restarted in the middle must be what was started.
+        self._code = copy_of_the_code(root / "code")
         self.house = House(
-            root, env=self._env(WAYMARK_QUEUES="default"), ports=Ports.free(), workers=workers
+            root, env=self._env(WAYMARK_QUEUES="default"), ports=Ports.free(), code=self._code
         )
         self.lookout = Lookout(
             self.house,
@@ -89,7 +92,7 @@ class Site:
     def staff_the_spare_queue(self) -> None:
         """Start a second worker, for the queue that the first does not serve."""
         env = self._env(WAYMARK_QUEUES="drill-spare")
-        self.house = House(self.root, env=env, ports=self.house.ports, workers=2)
+        self.house = House(self.root, env=env, ports=self.house.ports, workers=2, code=self._code)
         self.house.start()
         self.lookout = Lookout(self.house, every_seconds=EVERY_SECONDS, calls=self.pager.url)
         self.lookout.aim()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.drill.pager import PAGER, Call
+from tests.drill.pager import HEARTBEAT, PAGER, TICKETS, Call
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ def flaws(
     Tickets beside the right alert are no flaw unless `tickets_allowed` says so: only pages wake.
     """
     wrong: list[str] = []
+    if not any(call.receiver == HEARTBEAT for call in calls):
+        wrong.append("deaf: not even the heartbeat came, so silence says nothing")
     for each in expected:
         hits = [call for call in calls if each.is_met_by(call)]
         if not hits:
@@ -44,8 +46,9 @@ def flaws(
             wrong.append(f"late: {each.alert} after {took:.0f} s, allowed are {each.within:.0f} s")
         elif took < 0:
             wrong.append(f"early: {each.alert} came before its cause")
+    called_for = {PAGER} if tickets_allowed else {PAGER, TICKETS}
     for call in calls:
         is_right = any(each.is_met_by(call) for each in expected)
-        if not is_right and (call.receiver == PAGER or not tickets_allowed):
+        if not is_right and call.receiver in called_for:
             wrong.append(f"besides: {call.receiver} was called by {call.labels}")
     return wrong

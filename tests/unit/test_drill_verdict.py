@@ -1,6 +1,6 @@
 """The judge of a drill: what it must find, and what it must let pass."""
 
-from tests.drill.pager import PAGER, TICKETS, Call, Pager
+from tests.drill.pager import HEARTBEAT, PAGER, TICKETS, Call, Pager
 from tests.drill.verdict import Expected, flaws
 
 RIGHT = Expected("RedisDown", PAGER, within=180, labels={"service": "redis"})
@@ -12,7 +12,8 @@ def call(alert: str, receiver: str = PAGER, *, after: float = 60, **labels: str)
 
 
 def judged(*calls: Call, tickets_allowed: bool = True) -> list[str]:
-    return flaws([RIGHT], calls, planted=PLANTED, tickets_allowed=tickets_allowed)
+    alive = call("Watchdog", HEARTBEAT, after=-60)
+    return flaws([RIGHT], [alive, *calls], planted=PLANTED, tickets_allowed=tickets_allowed)
 
 
 def test_the_right_alert_in_its_time_and_tickets_beside_it_are_well() -> None:
@@ -48,6 +49,12 @@ def test_any_other_page_is_wrong_and_tickets_where_there_may_be_none() -> None:
 
     assert judged(right, call("DutyStalled"))[0].startswith("besides")
     assert judged(right, call("LogErrors", TICKETS), tickets_allowed=False) != []
+
+
+def test_silence_without_a_heartbeat_is_deafness() -> None:
+    (flaw,) = flaws([], [], planted=PLANTED)
+
+    assert flaw.startswith("deaf")
 
 
 def test_an_alert_calls_once_however_often_it_is_repeated() -> None:

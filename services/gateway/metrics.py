@@ -9,9 +9,16 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.gateway.ends import KINDS, REASONS
-from services.gateway.tallies import NOWHERE, OTHER_METHOD, Requests, Tally, Timings
+from services.gateway.tallies import (
+    MOST_QUEUES,
+    NOWHERE,
+    OTHER_METHOD,
+    Requests,
+    Tally,
+    Timings,
+)
 from shared.contracts.catalog import CatalogEntry
-from shared.runtime.metrics.endings import Endings
+from shared.runtime.metrics.endings import OTHER, Endings
 from shared.runtime.metrics.process import tell_of_store
 from shared.runtime.metrics.publishing import Publishing
 
@@ -60,6 +67,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         """Everything starts at zero, and is there from the start."""
         self.registry = registry or CollectorRegistry()
+        self._queues = {"": ""}  # by name, the label of each
         self._http = Requests(
             ("waymark_http_requests", "Answered requests; HEAD counts as GET."),
             (
@@ -165,10 +173,17 @@ class Metrics:
         for queue in queues:
             self._expect_queue(queue)
 
-    def _expect_queue(self, queue: str) -> None:
+    def _expect_queue(self, queue: str) -> str:
+        """Make a queue's numbers be there; return the label they are under."""
+        if queue in self._queues:
+            return queue
+        label = queue if len(self._queues) <= MOST_QUEUES else OTHER
+        if label == queue:
+            self._queues[queue] = queue
         for outcome in OUTCOMES:
-            self._submissions.add((queue, outcome), 0)
-        self._submit.expect((queue,))
+            self._submissions.add((label, outcome), 0)
+        self._submit.expect((label,))
+        return label
 
     def watch_store(self, evicting: Callable[[], str | None]) -> None:
         """Tell of a store that evicts."""
@@ -201,11 +216,12 @@ class Metrics:
 
     def submitted(self, queue: str, outcome: str, *, count: int = 1) -> None:
         """Count submits."""
-        self._submissions.add((queue, outcome), count)
+        label = self._queues.get(queue) or self._expect_queue(queue)
+        self._submissions.add((label, outcome), count)
 
     def submit_took(self, queue: str, seconds: float) -> None:
         """Observe a submit that was accepted."""
-        self._submit.observe((queue,), seconds)
+        self._submit.observe((self._queues.get(queue) or self._expect_queue(queue),), seconds)
 
     def republished(self, reason: str) -> None:
         """Count a message that housekeeping published."""

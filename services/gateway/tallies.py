@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 Labels = tuple[str, ...]
 Bounds = Sequence[float]
+MOST_QUEUES: Final = 200  # that are told apart; the others together
 OTHER_METHOD: Final = "(other)"
 NOWHERE: Final = "(none)"  # the route of a path that has none
 

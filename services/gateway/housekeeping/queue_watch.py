@@ -42,12 +42,16 @@ class QueueWatch:
     async def watch(self) -> None:
         """Look every 5 s, for ever."""
         while True:
-            if self._duty.held:
-                with self._metrics.duty_round("queues"):
-                    await self._round()
-            else:
-                self._queues.tell(())
+            await self.turn()
             await pause(PERIOD_SECONDS)
+
+    async def turn(self) -> None:
+        """Look, or stand by."""
+        if not self._duty.held:
+            self._queues.tell(())
+            return
+        with self._metrics.duty_round("queues"):
+            await self._round()
 
     async def _round(self) -> None:
         try:

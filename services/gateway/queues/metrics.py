@@ -6,10 +6,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.gateway.queues.desk import QueueLine
+from services.gateway.tallies import MOST_QUEUES
 from shared.contracts.lifecycle import State
+from shared.runtime.metrics.endings import OTHER
 
-MOST_QUEUES: Final = 200
-OTHER: Final = "(other)"  # those beyond, by name, together
 STATES: Final = (State.SCHEDULED, State.QUEUED, State.RUNNING, State.RETRYING)
 _MS: Final = 1000
 

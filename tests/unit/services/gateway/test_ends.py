@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from services.gateway.metrics import Metrics
+from services.gateway.tallies import MOST_QUEUES
 from shared.contracts.errors import BrokerUnavailable
 from shared.contracts.lifecycle import State
 from tests.fakes.gateway import FakeGateway
@@ -87,3 +89,18 @@ def series(gateway: FakeGateway) -> set[tuple[str, ...]]:
         for sample in family.samples
         if sample.name.startswith("waymark_http")
     }
+
+
+def test_submits_to_queues_beyond_the_bound_are_counted_together() -> None:
+    metrics = Metrics()
+    for number in range(MOST_QUEUES + 5):
+        metrics.submitted(f"q{number}", "accepted")
+        metrics.submit_took(f"q{number}", 0.01)
+    metrics.submitted("q3", "accepted")
+    value = metrics.registry.get_sample_value
+    name = "waymark_jobs_submissions_total"
+
+    assert value(name, {"queue": "(other)", "outcome": "accepted"}) == 5
+    assert value(name, {"queue": "q3", "outcome": "accepted"}) == 2
+    assert value(name, {"queue": f"q{MOST_QUEUES}", "outcome": "accepted"}) is None
+    assert value("waymark_jobs_submit_duration_seconds_count", {"queue": "(other)"}) == 5

@@ -8,14 +8,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.housekeeping.queue_watch import QueueWatch
+from services.gateway.housekeeping.queue_watch import STALE_SECONDS, QueueWatch
 from services.gateway.queues.desk import QueueLine
-from services.gateway.queues.metrics import MOST_QUEUES, QueueMetrics
+from services.gateway.queues.metrics import QueueMetrics
+from services.gateway.tallies import MOST_QUEUES
 from shared.contracts.lifecycle import State
 from shared.contracts.queues import Pause, QueueTally
 from shared.contracts.topology import PriorityClass
 from tests.eventually import eventually_async
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.hands import HandClock
 
 PAUSE = Pause(by="key:sre", reason="a test", at=1)
 
@@ -99,3 +101,33 @@ async def test_the_process_with_the_duty_tells_and_counts_its_rounds(
     await eventually_async(told)
     watching.cancel()
     keeping.cancel()
+
+
+async def test_who_loses_the_duty_or_cannot_see_for_long_tells_nothing_any_more(
+    tmp_path: Path,
+) -> None:
+    gateway, clock = FakeGateway(tmp_path), HandClock()
+    duty = Duty("sweeper", holder="g1", registry=gateway.registry)
+    watch = QueueWatch(
+        desk=gateway.desk,
+        duty=duty,
+        metrics=gateway.metrics,
+        queues=QueueMetrics(gateway.metrics.registry),
+        monotonic=clock.monotonic,
+    )
+
+    async def paused() -> float | None:
+        await duty._renew()
+        await watch.turn()
+        return value(gateway.metrics.registry, "waymark_queue_paused", queue="bulk")
+
+    assert await paused() == 0
+    gateway.pauses.away = True
+    clock.now += 1.0
+    assert await paused() == 0
+    clock.now += STALE_SECONDS
+    assert await paused() is None
+    gateway.pauses.away = False
+    assert await paused() == 0
+    gateway.registry.leases["sweeper"] = ("g2", 3_000)
+    assert await paused() is None

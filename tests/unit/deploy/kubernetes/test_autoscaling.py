@@ -4,9 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from services.gateway.queues.metrics import QueueMetrics
 from shared.contracts.topology import work_queues
 from tests.architecture.sources import REPO
 from tests.manifests.reading import (
@@ -21,9 +19,10 @@ from tests.manifests.workloads import house_env, workloads
 OBJECTS = objects_as_they_stand()
 WORKLOADS = {each.name: each for each in workloads(OBJECTS, house_env())}
 SCALED = of_kind("ScaledObject", OBJECTS)
-METRIC = re.compile(r"\bwaymark_\w+")
+ROW = re.compile(r"^\| `(waymark_\w+)` \| \w+ \| (.*?) \|", re.MULTILINE)
+SELECTOR = re.compile(r"(waymark_\w+)\{([^}]*)\}")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
-NOTIFIER_METRICS = (REPO / "services" / "notifier" / "metrics.py").read_text()
+METRICS = (REPO / "docs" / "reference" / "metrics.md").read_text()
 
 
 def triggers(kind: str) -> list[Any]:
@@ -51,14 +50,13 @@ def test_the_depth_is_that_of_the_queues_that_are_served(trigger: Any, workload:
 @pytest.mark.parametrize(("trigger", "workload"), triggers("prometheus"))
 def test_every_number_that_is_asked_for_is_exported(trigger: Any, workload: Any) -> None:
     del workload
-    registry = CollectorRegistry()
-    QueueMetrics(registry)
-    told = {family.name for family in registry.collect()}
-    told |= {f"waymark_notifier_{name}" for name in re.findall(r'"(\w+)"', NOTIFIER_METRICS)}
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in ROW.findall(METRICS)}
 
-    asked = set(METRIC.findall(trigger["metadata"]["query"]))
+    asked = SELECTOR.findall(trigger["metadata"]["query"])
     assert asked
-    assert asked <= told
+    for name, labels in asked:
+        assert name in told
+        assert {label for label, _ in LABEL.findall(labels)} <= told[name] | {"namespace"}
 
 
 @pytest.mark.parametrize(("trigger", "workload"), triggers("prometheus"))

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pika
 import pytest
+from pika.adapters.blocking_connection import BlockingChannel
 
 from deploy.secrets.files import files, write
 from deploy.secrets.made import make
+from shared.contracts.topology import DEAD_LETTER_QUEUE
 from tests.eventually import eventually
 from tests.integration.shipped import ShippedHouse
 
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.slow
 FINAL = {"succeeded", "failed", "cancelled", "expired"}
 STOP_SECONDS = 45.0
 HEALED_WITHIN = 90.0
+MORE_THAN_TWENTY = 25
 
 
 @pytest.fixture
@@ -98,3 +102,27 @@ def test_a_password_is_renewed(house: ShippedHouse, http: httpx.Client) -> None:
     house.services["worker"].restart(STOP_SECONDS)
 
     assert final(http, submit(http))["state"] == "succeeded"
+
+
+def test_a_dead_letter_that_comes_back_often_is_not_lost(house: ShippedHouse) -> None:
+    """RabbitMQ 4 drops what was returned 20 times, unless a policy says otherwise."""
+    house.services["gateway"].stop(STOP_SECONDS)
+    with pika.BlockingConnection(pika.URLParameters(house.amqp_url("worker"))) as connection:
+        publishing = connection.channel()
+        publishing.confirm_delivery()
+        publishing.basic_publish("waymark.dlx", "", b"what nobody can read")
+
+    with pika.BlockingConnection(pika.URLParameters(house.amqp_url("gateway"))) as connection:
+        reading = connection.channel()
+        for _ in range(MORE_THAN_TWENTY):
+            got, _, _ = eventually(lambda: taken(reading), within=10)
+            reading.basic_nack(got.delivery_tag, requeue=True)
+
+        assert eventually(lambda: taken(reading), within=10)
+
+
+def taken(channel: BlockingChannel) -> tuple[Any, Any, Any]:
+    """The next dead letter; fails while there is none."""
+    got: tuple[Any, Any, Any] = channel.basic_get(DEAD_LETTER_QUEUE)
+    assert got[0] is not None
+    return got

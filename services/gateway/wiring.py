@@ -58,6 +58,7 @@ from shared.runtime.store_pulse import StorePulse
 from shared.runtime.tracing.exporting import SpanExport
 from shared.runtime.tracing.spans import OFF, Tracer
 from shared.runtime.tracing.starting import make_export
+from shared.runtime.watchdog import Watchdog
 from shared.stream.switchboard import Switchboard
 
 # Together below the 3 s within which an outage is answered.
@@ -129,7 +130,7 @@ def build(settings: GatewaySettings) -> Gateway:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with _running(world, duties, works):
+        async with _running(world, duties, works, watchdog_seconds=settings.watchdog_seconds):
             log.info("gateway_started", identity=identity)
             yield
         log.info("gateway_stopped")
@@ -261,7 +262,9 @@ def _turnstile(settings: GatewaySettings, world: _World) -> Turnstile:
 
 
 @asynccontextmanager
-async def _running(world: _World, duties: Sequence[Duty], works: Works) -> AsyncIterator[None]:
+async def _running(
+    world: _World, duties: Sequence[Duty], works: Works, *, watchdog_seconds: float
+) -> AsyncIterator[None]:
     """Start everything; on the way out stop the work, give the duties away, hang up."""
     async with AsyncExitStack() as house:
         if world.spans is not None:
@@ -284,6 +287,9 @@ async def _running(world: _World, duties: Sequence[Duty], works: Works) -> Async
             house.push_async_callback(duty.release)
         works.start()
         house.push_async_callback(works.stop)
+        watchdog = Watchdog(asyncio.get_running_loop(), limit_seconds=watchdog_seconds)
+        watchdog.start()
+        house.callback(watchdog.stop)
         yield
 
 

@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings
 
 from deploy import compose_scrapes
 from deploy.rabbitmq.definitions import rendered as broker_definitions
+from docs import log_lines
 from docs.instruments import Family, rooms
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import build
@@ -48,6 +49,13 @@ ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
 SEVERAL = (CommonSettings, OriginSettings, WebhookSettings, TraceSettings)
 MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
 
+HOW_TO_READ = (
+    "A line is one JSON object on stderr (readable text on a terminal). Lines about a job have "
+    "`job_id`, `tenant`, `type`, `queue`, `attempt`, `trace_id` and `submitted_by`, as far as they "
+    "are known; each step of a job is one line at INFO, from the process that made it. No line has "
+    "a payload, a result, the text of a handler's error, a key, a token or a callback URL. "
+    "`WAYMARK_LOG_LEVEL` sets what is told."
+)
 CANCELLING = (
     "A job that is asked to stop while it runs keeps its state and bears `cancel_requested_at`."
 )
@@ -84,6 +92,7 @@ def documents() -> Mapping[Path, str]:
         REFERENCE / "metrics.md": metrics(),
         REFERENCE / "openapi.json": openapi(),
         REFERENCE / "stream.json": stream(),
+        REFERENCE / "logs.md": logs(),
         DEFINITIONS: broker_definitions(),
         compose_scrapes.WRITTEN: compose_scrapes.rendered(),
     }
@@ -141,6 +150,43 @@ def metrics() -> str:
 def _metric_row(each: Family) -> tuple[str, ...]:
     labels = ", ".join(f"`{label}`" for label in each.labels)
     return (f"`{each.name}`", each.kind, labels, each.words, ", ".join(each.who))
+
+
+def logs() -> str:
+    """List what a log line may say, the steps of a job, and every other event."""
+    found: dict[str, list[log_lines.Line]] = {}
+    for line in log_lines.lines():
+        if line.event:
+            found.setdefault(line.event, []).append(line)
+    others = [(event, group) for event, group in found.items() if event not in log_lines.STEPS]
+    parts = [
+        "# Log lines",
+        MADE_FROM.format(source="every call that writes one"),
+        HOW_TO_READ,
+        "## The steps of a job",
+        _table(
+            ("event", "means", "told by"),
+            [
+                (f"`{event}`", meaning, _tellers(found[event]))
+                for event, meaning in log_lines.STEPS.items()
+                if event in found
+            ],
+        ),
+        "## Fields",
+        _table(
+            ("field", "means"),
+            [(f"`{name}`", meaning) for name, meaning in log_lines.FIELDS.items()],
+        ),
+        "## Every other event",
+        _table(
+            ("event", "level", "told by", "fields"),
+            [
+                (f"`{event}`", _levels(group), _tellers(group), _fields(group))
+                for event, group in others
+            ],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def openapi() -> str:
@@ -233,6 +279,22 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         value = ",".join(map(str, value))
     return "" if value in (None, "") else f"`{value}`"
+
+
+def _tellers(lines: list[log_lines.Line]) -> str:
+    rooms = {
+        line.where.split(".")[1 if line.where.startswith("services.") else 0] for line in lines
+    }
+    return ", ".join(sorted("every service" if room == "shared" else room for room in rooms))
+
+
+def _levels(lines: list[log_lines.Line]) -> str:
+    return ", ".join(sorted({line.level for line in lines}))
+
+
+def _fields(lines: list[log_lines.Line]) -> str:
+    told = {log_lines.LIBRARY.get(name, name) for line in lines for name in line.fields}
+    return ", ".join(sorted(told))
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

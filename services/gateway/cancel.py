@@ -5,6 +5,7 @@ from typing import Final
 
 from services.gateway.credentials import Caller, Scope
 from services.gateway.ends import count_cancel
+from services.gateway.lines import tell_cancel
 from services.gateway.metrics import Metrics
 from services.gateway.read import check_readable, is_job_id
 from services.gateway.refusals import AlreadyFinal, Forbidden, JobNotFound
@@ -59,7 +60,9 @@ def check_cancellable(job: str, caller: Caller) -> None:
         raise Forbidden("This browser token may not cancel.")
 
 
-async def cancel_job(operation: Cancel, *, store: AsyncJobStore, metrics: Metrics) -> Cancelled:
+async def cancel_job(
+    operation: Cancel, *, by: str, store: AsyncJobStore, metrics: Metrics
+) -> Cancelled:
     """Call a job off.
 
     Raises:
@@ -69,6 +72,7 @@ async def cancel_job(operation: Cancel, *, store: AsyncJobStore, metrics: Metric
     """
     answer = await store.do(operation)
     count_cancel(metrics.endings, answer)
+    tell_cancel(answer, by=by)
     job = answer.job
     if answer.verdict is CancelVerdict.TOMBSTONED:
         raise JobNotFound("There is no such job; should the store recall it, it is cancelled.")

@@ -19,6 +19,7 @@ from shared.contracts.dead_letters import LetterVerdict, Redrive
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unroutable
 from shared.contracts.job import JobRecord
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime import job_lines
 
 BUDGET_SECONDS: Final = 2.7  # an outage is answered within 3 s
 
@@ -63,7 +64,7 @@ class Redriving:
             raise NothingToRedrive(
                 f"The job is {state} and no dead letter.", extra={"state": state}
             )
-        log.info("job_redriven", job_id=job, tenant=tenant, by=by, reason=reason)
+        job_lines.tell("job_redriven", answer.job, by=by, reason=reason)
         self._metrics.redriven("one")
         if answer.publish is not None:
             try:

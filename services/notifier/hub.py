@@ -19,6 +19,7 @@ from services.notifier.effects import FEED, CatchUp, Locate, Watch, WatchFeed, W
 from services.notifier.flushing import Flusher
 from services.notifier.lag import TICK_SECONDS, Lag
 from services.notifier.latency import Latency
+from services.notifier.lines import tell_watched
 from services.notifier.rules import Admit, Rules
 from services.notifier.session import Session
 from services.notifier.tally import Tally
@@ -73,7 +74,9 @@ class Hub:
         self.arrivals = Arrivals()
         self.lag = Lag()
         self.latency = Latency(self.flusher, time.time)
-        self.switchboard = Switchboard(store, feed, wrap=text_frame, on_told=self.latency.told)
+        self.switchboard = Switchboard(
+            store, feed, wrap=text_frame, on_told=self.latency.told, on_first=tell_watched
+        )
         self.slow: set[Outlet] = set()
         # None: who sends no Origin is no browser, and has no cookie to be abused.
         self.origins: Origins = (None, *(origins or (DEVELOPMENT_ORIGINS,)))

@@ -27,6 +27,7 @@ from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import Undecodable
 from shared.contracts.topology import Topology, work_topology
+from shared.runtime import job_lines
 
 FLUSH_SECONDS: Final = 2.0
 _LINK_FAULTS: Final = (AMQPError, AssertionError, OSError)  # pika asserts on some dead sockets
@@ -177,7 +178,7 @@ class SafeConsumer(Consumer):
             log.error(
                 "deliveries_taken_back",
                 queue=self.amqp_queue,
-                jobs=[job.job for job in self.unsettled],
+                job_ids=[job.job for job in self.unsettled],
                 broker_says=fault.reply_text,
                 remedy=REMEDY,
             )
@@ -218,7 +219,7 @@ class SafeConsumer(Consumer):
                 del self._unsettled[delivery.tag]
         if not (known and self._hand_over(delivery.tag, answer)):
             self._source.metrics.stale.inc()
-            log.warning("delivery_stale", job_id=delivery.job.job, answer=answer)
+            log.warning("delivery_stale", **job_lines.facts_of(delivery.job), answer=answer)
 
     def _hand_over(self, tag: int, answer: Answer) -> bool:
         try:

@@ -17,6 +17,7 @@ from services.worker.attempts.attempt import Attempt
 from services.worker.attempts.claiming import Claims
 from services.worker.attempts.concluding import Facts, conclude
 from services.worker.attempts.counting import count_end
+from services.worker.attempts.lines import tell_end, tell_start
 from services.worker.attempts.settling import Settlements
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.attempts.telling import Teller
@@ -118,7 +119,7 @@ class Executor:
         self, delivery: Delivered, attempt: Attempt, entry: CatalogEntry, trace: AttemptTrace
     ) -> Answer:
         tools = self._tools
-        log.debug("attempt_started", job_id=attempt.job.id, attempt=attempt.job.attempt)
+        tell_start(attempt.job)
         tools.metrics.started(attempt.job)
         started = tools.monotonic()
         teller = Teller(tools.store, attempt, monotonic=tools.monotonic)
@@ -141,6 +142,7 @@ class Executor:
         tools.metrics.ended(attempt.job, outcome, seconds)
         if settled is not None and settled.verdict is SettleVerdict.OK:
             count_end(tools.metrics, attempt.job, end, settled, ended, seconds=seconds)
+            tell_end(attempt.job, end, settled, outcome, seconds=seconds)
         asked_at = attempt.mailbox.cancelled_at
         if isinstance(end, Stop) and outcome is Outcome.CANCELLED and asked_at is not None:
             tools.metrics.stopped(end.rung, tools.monotonic() - asked_at)

@@ -112,9 +112,9 @@ class Pulse:
             except StoreUnavailable as fault:
                 kept.due = self._monotonic() + RETRY_SECONDS
                 self._metrics.renewed(None)
-                self._unanswered.met(attempts=len(self._kept), why=str(fault))
+                self._unanswered.met(running=len(self._kept), why=str(fault))
             else:
-                self._unanswered.over(attempts=len(self._kept))
+                self._unanswered.over(running=len(self._kept))
                 self._metrics.renewed(renewal.verdict)
                 self._hear(kept.attempt, renewal, sent_at)
             finally:

@@ -6,6 +6,7 @@ from dramatiq.broker import Broker, MessageProxy
 
 from services.worker.intake.delivery import Delivery
 from services.worker.occupancy import Occupancy
+from shared.runtime import job_lines
 
 
 class LogContext(Middleware):
@@ -15,10 +16,7 @@ class LogContext(Middleware):
         """Bind them."""
         del broker
         if isinstance(message, Delivery):
-            job = message.job
-            structlog.contextvars.bind_contextvars(
-                job_id=job.job, type=job.type, dispatch=job.options.dispatch
-            )
+            structlog.contextvars.bind_contextvars(**job_lines.facts_of(message.job))
 
     def after_process_message(
         self,
@@ -30,7 +28,7 @@ class LogContext(Middleware):
     ) -> None:
         """Let them go."""
         del broker, message, result, exception
-        structlog.contextvars.unbind_contextvars("job_id", "type", "dispatch")
+        structlog.contextvars.clear_contextvars()
 
 
 class SlotGauge(Middleware):

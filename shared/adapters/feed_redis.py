@@ -213,13 +213,13 @@ class RedisFeed:
         try:
             message = parse_message(tenant, payload)
         except ValueError:
-            log.warning("feed_message_unreadable", tenant=tenant, size=len(payload))
+            log.warning("feed_message_unreadable", tenant=tenant, bytes=len(payload))
             return
         for listener in self._listeners:
             try:
                 listener(message)
             except Exception:  # one event is not all: those behind it are still to be read
-                log.exception("event_failed", tenant=tenant, job=message.job)
+                log.exception("event_failed", tenant=tenant, job_id=message.job)
 
     def _confirm(self, name: str) -> None:
         if name not in self._tenants or self._leaving[name]:

@@ -7,7 +7,7 @@ import msgspec
 
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
-from shared.contracts.lifecycle import State
+from shared.contracts.lifecycle import Event, State
 from shared.contracts.listing import FeedPlace, JobPlace
 
 
@@ -133,15 +133,28 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A job that a sweep has moved, by `event`: LOST, DUE or EXPIRED."""
+
+    job: str
+    event: Event
+    type: str
+    queue: str
+    attempt: int
+    submitted_by: str
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
     """`publish`: (message, ladder delay) pairs the outbox still holds; `more`: sweep again.
 
-    `expired`: the queue and the type of each job that has.
+    `moved`: the jobs whose state it has changed.
     """
 
     lost: int
     due: int
-    expired: tuple[tuple[str, str], ...] = ()
+    moved: tuple[Moved, ...] = ()
     publish: tuple[tuple[RunJob, int], ...]
     more: bool
 

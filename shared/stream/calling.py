@@ -17,7 +17,7 @@ def disturb(job: str, watchers: Iterable[Watcher]) -> int:
         try:
             watcher.disturbed(job)
         except Exception:  # one watcher is not all
-            log.exception("watcher_failed", job=job)
+            log.exception("watcher_failed", job_id=job)
     return len(disturbed)
 
 
@@ -37,4 +37,4 @@ def hand(watcher: Watcher, job: str, place: Place | None) -> None:
     try:
         watcher.placed(job, place)
     except Exception:  # one watcher is not all
-        log.exception("watcher_failed", job=job)
+        log.exception("watcher_failed", job_id=job)

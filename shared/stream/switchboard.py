@@ -51,15 +51,18 @@ class Switchboard:
         *,
         linger_seconds: float = LINGER_SECONDS,
         on_told: Callable[[Event], None] = lambda _event: None,
+        on_first: Callable[[str, str, Position], None] = lambda *_: None,
     ) -> None:
         """Listen to `feed`; `wrap` makes of a frame's JSON what watchers are handed.
 
-        `on_told` hears of each event once all who watch its job were told.
+        `on_told` hears of each event once all who watch its job were told; `on_first` (tenant,
+        job, position) of each reading for those who know nothing of its job yet.
         """
         self.gaps = 0
         self.holes = 0
         self.thinner: Thinner[Key] = Thinner()
         self.teller = Teller(self._audience, told=on_told, lost=self._lost)
+        self._on_first = on_first
         self._feed = feed
         self._wrap = wrap
         self._linger = linger_seconds
@@ -225,7 +228,7 @@ class Switchboard:
     def _new_epoch(self, entry: Tenant, epoch: str) -> None:
         known, entry.epoch = entry.epoch, epoch
         if known:
-            log.warning("epoch_changed", was=known, epoch=epoch, jobs=len(entry.jobs))
+            log.warning("epoch_changed", before=known, now=epoch, jobs=len(entry.jobs))
             self._disturb_all(entry)
 
     def _stands(self, tenant: str, here: FeedPlace) -> None:
@@ -259,6 +262,8 @@ class Switchboard:
         """As `Waiters`."""
         tenant, job = key
         place = None if position is None else Place(job, position, self._wrap)
+        if position is not None and not reading.after_step:
+            self._on_first(tenant, job, position)
         for number, watcher in enumerate(self.waiting(key, reading), 1):
             watchers = self._watchers(key)
             if watchers.get(watcher) is reading:  # it may have gone, or want a later one by now

@@ -108,4 +108,4 @@ def _tell(watcher: Listener, job: str, event: Event) -> None:
     try:
         watcher.happened(job, event)
     except Exception:  # the outermost loop of all events: one watcher is not all
-        log.exception("watcher_failed", job=job)
+        log.exception("watcher_failed", job_id=job)

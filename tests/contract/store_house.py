@@ -24,6 +24,7 @@ from shared.contracts.operations import Operation
 from shared.contracts.overdue import FindOverdue, QueueNews
 from shared.contracts.topology import work_queue, work_queues
 from tests.contract import store_words as say
+from tests.contract.store_answers import assert_same
 from tests.contract.store_refusals import NO_JOB, check_refused
 from tests.contract.store_worlds import TENANT, World
 
@@ -98,10 +99,9 @@ class House:
     def ask(self, operation: Operation[A], job: str) -> A:
         """Ask; every third answer is lost on its way, so the same is asked again."""
         self.touched.add(job)
-        self.asked += 1
-        answer = self.world.do(operation)
+        self.asked, answer = self.asked + 1, self.world.do(operation)
         if self.asked % EVERY_THIRD == 0:
-            assert self.world.do(operation) == answer, f"another answer to the same: {operation}"
+            assert_same(self.world.do(operation), answer, operation)
         return answer
 
     # --- gateway

@@ -315,9 +315,15 @@ MUTANTS = [
         "at > (eldest or 0)",
     ),
     Mutant(
+        "nobody hears of what was taken over",
+        "sweep",
+        "      note_move('lost')\n",
+        "",
+    ),
+    Mutant(
         "nobody hears of what has expired",
         "sweep",
-        "      expired[#expired + 1] = { job.queue, redis.call('HGET', JOB, 'type') }\n",
+        "      note_move('expired')\n",
         "",
     ),
     Mutant(

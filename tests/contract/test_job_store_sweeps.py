@@ -8,7 +8,7 @@ from shared.contracts import operations as ops
 from shared.contracts.answers import Archived, ArchiveVerdict, ClaimVerdict, RenewalVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
-from shared.contracts.lifecycle import State
+from shared.contracts.lifecycle import Event, State
 from tests.contract import store_words as say
 from tests.contract.store_worlds import TENANT, World
 
@@ -129,7 +129,15 @@ def test_a_scheduled_job_that_is_due_too_late_expires(world: World) -> None:
 
     swept = world.do(say.SWEEP)
 
-    assert (swept.due, swept.expired) == (1, ((late.queue, late.type),))
+    assert swept.due == 1
+    told = {moved.job: moved for moved in swept.moved}
+    assert {job: moved.event for job, moved in told.items()} == {
+        late.id: Event.EXPIRED,
+        in_time.id: Event.DUE,
+    }
+    moved = told[late.id]
+    assert (moved.queue, moved.type, moved.attempt) == (late.queue, late.type, 0)
+    assert (moved.submitted_by, moved.traceparent) == (late.submitted_by, late.traceparent)
     assert say.read(world, late.id).state is State.EXPIRED
     assert say.read(world, in_time.id).state is State.QUEUED
 

@@ -39,7 +39,14 @@ def collector() -> Iterator[Collector]:
 def house(nodes_folder: Path, collector: Collector) -> Iterator[House]:
     """One house for all tests that leave it standing or set it up again."""
     root = nodes_folder / "house"
-    env = clean_env({"WAYMARK_OTLP_URL": collector.url})
+    env = clean_env(
+        {
+            "WAYMARK_OTLP_URL": collector.url,
+            "WAYMARK_LOG_LEVEL": "DEBUG",
+            "WAYMARK_JOBS": "leaky_jobs",
+            "PYTHONPATH": str(Path(__file__).parent),
+        }
+    )
     built = House(root, env=env, ports=Ports.free())
     try:
         built.start()

@@ -12,6 +12,7 @@ import websockets
 from pika.adapters.blocking_connection import BlockingChannel
 
 from deploy.local.house import House
+from docs.log_lines import STEPS
 from tests.collector import Collector, Exported
 from tests.e2e.outside import Gateway
 from tests.eventually import eventually, eventually_async
@@ -117,6 +118,10 @@ async def test_one_trace_is_found_everywhere(
     webhook = ours.heard[0].headers
     assert webhook["traceparent"][3:35] == TRACE_ID
     assert webhook["tracestate"] == TRACESTATE
+    assert ("job_accepted", 0) in steps_told(house, "gateway", job["id"])
+    assert steps_told(house, "worker", job["id"]) == STEPS_AT_WORK
+    assert "job_watched" in told_by(house, "notifier", job_id=job["id"])
+    assert "job_succeeded" in told_by(house, "worker", type="webhook.deliver")
     assert drawn(await every_span(collector, job["id"])) == WANTED
     assert of_name(collector, "POST")[0].span_id == webhook["traceparent"][36:52]
     assert {span.state for span in collector.of(TRACE_ID)} == {TRACESTATE}
@@ -139,6 +144,36 @@ WANTED = [
     "        worker client POST",
     "      worker client settle",
 ]
+
+
+STEPS_AT_WORK = [
+    ("job_started", 1),
+    ("job_retrying", 1),
+    ("job_started", 2),
+    ("job_succeeded", 2),
+]
+
+
+def lines_of_trace(house: House, service: str) -> list[dict[str, Any]]:
+    """What a service has logged of the trace."""
+    lines = [json.loads(text) for text in house.service(service).log_text().splitlines()]
+    return [line for line in lines if line.get("trace_id") == TRACE_ID]
+
+
+def told_by(house: House, service: str, **facts: object) -> list[str]:
+    """The events of a service's lines of the trace that say this."""
+    lines = lines_of_trace(house, service)
+    return [line["event"] for line in lines if facts.items() <= line.items()]
+
+
+def steps_told(house: House, service: str, job: str) -> list[tuple[str, int]]:
+    """The steps of a job as a service's log tells them, with their attempts."""
+    lines = lines_of_trace(house, service)
+    steps = [line for line in lines if line["event"] in STEPS and line["job_id"] == job]
+    for line in steps:
+        assert (line["tenant"], line["type"], line["queue"]) == ("dev", "demo.steps", "default")
+        assert line["submitted_by"].startswith("key:")
+    return [(line["event"], line["attempt"]) for line in steps]
 
 
 async def every_span(collector: Collector, job: str) -> list[Exported]:

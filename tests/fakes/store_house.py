@@ -5,7 +5,7 @@ import json
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts import retention
-from shared.contracts.answers import Archived, ArchiveVerdict, Swept
+from shared.contracts.answers import Archived, ArchiveVerdict, Moved, Swept
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, Outcome
 from shared.contracts.lifecycle import Event, State
@@ -38,11 +38,12 @@ _UNKNOWN = _error(
 
 
 def sweep(tenant: Tenant, op: ops.Sweep) -> Swept:
-    lost, seen_leases = (0, 0) if _is_held(tenant) else _take_lost(tenant, op.limit)
-    due, expired, seen_due = _make_due(tenant, op.limit)
+    moved: list[Moved] = []
+    lost, seen_leases = (0, 0) if _is_held(tenant) else _take_lost(tenant, op.limit, moved)
+    due, seen_due = _make_due(tenant, op.limit, moved)
     publish, seen_outbox = _hand_out(tenant, op.limit)
     more = max(seen_leases, seen_due, seen_outbox) >= op.limit
-    return Swept(lost=lost, due=due, expired=expired, publish=publish, more=more)
+    return Swept(lost=lost, due=due, moved=tuple(moved), publish=publish, more=more)
 
 
 def _is_held(tenant: Tenant) -> bool:
@@ -59,7 +60,7 @@ def _batch(tenant: Tenant, index: dict[str, int], limit: int) -> list[str]:
     return [job for _, job in sorted(ripe)[:limit]]
 
 
-def _take_lost(tenant: Tenant, limit: int) -> tuple[int, int]:
+def _take_lost(tenant: Tenant, limit: int, moved: list[Moved]) -> tuple[int, int]:
     found = _batch(tenant, tenant.leases, limit)
     for id_ in found:
         job = tenant.jobs[id_]
@@ -67,27 +68,41 @@ def _take_lost(tenant: Tenant, limit: int) -> tuple[int, int]:
         job.losses += 1
         tenant.new_dispatch(job, tenant.now)
         tenant.move(job, Event.LOST)
+        moved.append(_moved(job, Event.LOST))
     return len(found), len(found)
 
 
-def _make_due(tenant: Tenant, limit: int) -> tuple[int, tuple[tuple[str, str], ...], int]:
+def _make_due(tenant: Tenant, limit: int, moved: list[Moved]) -> tuple[int, int]:
     found = _batch(tenant, tenant.due, limit)
-    made, expired = 0, []
+    made = 0
     for id_ in found:
         job = tenant.jobs[id_]
         tenant.due.pop(id_)
         late = job.expires_at is not None and job.expires_at <= tenant.now
         if job.state is State.SCHEDULED and late:
             tenant.move(job, Event.EXPIRED)
-            expired.append((job.queue, job.type))
+            moved.append(_moved(job, Event.EXPIRED))
         else:
             due_at = job.due_at
             tenant.move(job, Event.DUE)
+            moved.append(_moved(job, Event.DUE))
             if id_ not in tenant.outbox:
                 assert due_at is not None
                 tenant.wait(job, due_at)
             made += 1
-    return made, tuple(expired), len(found)
+    return made, len(found)
+
+
+def _moved(job: Job, event: Event) -> Moved:
+    return Moved(
+        job=job.id,
+        event=event,
+        type=job.type,
+        queue=job.queue,
+        attempt=job.attempt,
+        submitted_by=job.submitted_by,
+        traceparent=job.traceparent,
+    )
 
 
 def _hand_out(tenant: Tenant, limit: int) -> tuple[tuple[tuple[RunJob, int], ...], int]:

@@ -13,6 +13,7 @@ import structlog
 
 from services.gateway.accepting.outcomes import Accepted, Outcome, because, meaning, unavailable
 from services.gateway.ends import count_cancel
+from services.gateway.lines import tell_cancel
 from services.gateway.metrics import Metrics
 from services.gateway.refusals import Unavailable
 from services.gateway.tracing import Tracing
@@ -24,6 +25,7 @@ from shared.contracts.idempotency import Recall, Unmark
 from shared.contracts.job import JobRecord
 from shared.contracts.operations import Cancel, Confirm, Operation, Submit
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime import job_lines
 from shared.runtime.pacing import full_jitter, pause
 
 FIRST_PAUSE_SECONDS: Final = 0.01  # p95 of a confirm is 10 ms
@@ -138,6 +140,7 @@ class Acceptance:
             else:
                 lost.append((place, self._give_up(job, asked[place], fault, withdraws=withdraws)))
         await self._confirm(safe)
+        job_lines.tell_all("job_accepted", safe)
         if not lost:
             return outcomes
         told = await asyncio.gather(*(giving_up for _, giving_up in lost))
@@ -201,7 +204,7 @@ class Acceptance:
         self, job: JobRecord, asked: Ask, why: WaymarkError, *, withdraws: bool
     ) -> Outcome:
         """Say what became of a job on record whose publish was not confirmed."""
-        log.debug("publish_not_confirmed", job_id=job.id, why=type(why).__name__)
+        job_lines.tell("job_not_confirmed", job, code=why.code)
         detail = "The job is on record but not confirmed: it runs when the broker has it."
         if asked.key is not None:
             detail = "The job is on record but not confirmed: repeat with the same key."
@@ -226,6 +229,7 @@ class Acceptance:
             )
             verdict = answer.verdict
             count_cancel(self._metrics.endings, answer)
+            tell_cancel(answer, by="withdrawn")
             if verdict is CancelVerdict.KEPT and answer.job is not None:
                 return Accepted(answer.job, replayed=False)  # it had arrived: a worker has it
         except StoreUnavailable:

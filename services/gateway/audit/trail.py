@@ -73,6 +73,6 @@ class AuditTrail:
     def _keep(self, entry: AuditEntry) -> None:
         if len(self._waiting) >= MOST_WAITING:
             self._metrics.lost()
-            log.error("audit_entry_lost", id=entry.id)
+            log.error("audit_entry_lost", audit_id=entry.id)
             return
         self._waiting.append(entry)

@@ -10,6 +10,7 @@ import structlog
 from services.gateway.ends import count_filing
 from services.gateway.housekeeping.deliveries import DeadLetterDelivery, Deliveries
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.lines import tell_filing
 from services.gateway.metrics import Metrics
 from shared.contracts.answers import Archived, ArchiveVerdict
 from shared.contracts.commands import RunJob
@@ -17,6 +18,7 @@ from shared.contracts.dead_letters import KeepUndecodable
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Undecodable, Unroutable
 from shared.contracts.operations import PLATFORM_TENANT, Archive, Confirm
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime import job_lines
 from shared.runtime.pacing import full_jitter, pause
 
 STANDBY_SECONDS: Final = 1.0
@@ -99,7 +101,7 @@ class Archivist:
             except (StoreUnavailable, BrokerUnavailable, Unroutable) as fault:
                 attempt += 1
                 self._metrics.duty_failed("archive")
-                log.warning("dead_letter_waits", code=fault.code, attempt=attempt)
+                log.warning("dead_letter_waits", code=fault.code, tries=attempt)
             else:
                 return
             await pause(full_jitter(attempt, base=RETRY_BASE_SECONDS, cap=RETRY_CAP_SECONDS))
@@ -118,12 +120,12 @@ class Archivist:
             )
         )
         count_filing(self._metrics.endings, message, archived)
+        tell_filing(message, archived)
         await self._publish(archived)
         self._metrics.dead_letter(archived.verdict.value)
         log.info(
             "dead_letter_filed",
-            job_id=message.job,
-            dispatch=message.options.dispatch,
+            **job_lines.facts_of(message),
             verdict=archived.verdict.value,
             broker_reason=delivery.broker_reason,
         )

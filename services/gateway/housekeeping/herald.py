@@ -20,6 +20,7 @@ from services.gateway.refusals import EmptyCatalogue, UnknownType
 from services.gateway.render import LinksView
 from services.gateway.webhooks.events import delivery
 from services.gateway.webhooks.metrics import WebhookMetrics
+from shared.contracts.answers import SubmitVerdict
 from shared.contracts.batches import ConfirmMany, SubmitMany
 from shared.contracts.callbacks import ClearCallback, DueCallback, DueCallbacks
 from shared.contracts.commands import RunJob
@@ -28,6 +29,7 @@ from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import State
 from shared.contracts.webhooks import DELIVER
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
+from shared.runtime import job_lines
 from shared.runtime.pacing import pause
 from shared.runtime.spells import Spell
 
@@ -128,6 +130,8 @@ class Herald:
             for callback, job in zip(due, deliveries, strict=True)
             if job is not None and job.id not in lost
         ]
+        new = [one.job for one in answers if one.verdict is SubmitVerdict.ACCEPTED and one.job]
+        job_lines.tell_all("job_accepted", [job for job in new if job.id not in lost])
         self._webhooks.failed(len(due) - len(safe))
         await asyncio.gather(*map(self._clear, safe))
 

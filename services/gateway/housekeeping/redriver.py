@@ -30,6 +30,7 @@ from shared.contracts.errors import BrokerUnavailable, StoreUnavailable, Unrouta
 from shared.contracts.job import DeadLetterReason
 from shared.contracts.operations import PLATFORM_TENANT
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
+from shared.runtime import job_lines
 from shared.runtime.pacing import pause
 
 SURVEY_SECONDS: Final = 1.0
@@ -136,6 +137,8 @@ class Redriver:
         advanced = await self._store.do(turn)
         if advanced.campaign is not None:
             self._count(campaign.action, advanced.campaign.done - campaign.done)
+        for message in advanced.publish:
+            job_lines.tell("job_redriven", message, campaign=campaign.id)
         await asyncio.gather(*map(self._publish, advanced.publish))
         if advanced.campaign is not None and advanced.campaign.state is CampaignState.RUNNING:
             await pause(_wait(advanced.wait))
@@ -152,7 +155,7 @@ class Redriver:
             await hand_over(message, store=self._store, publisher=self._publisher)
         except (BrokerUnavailable, Unroutable, StoreUnavailable) as fault:
             # The outbox holds it: the sweeper publishes it, or sees that it is not needed.
-            log.warning("redriven_job_waits", job_id=message.job, code=fault.code)
+            log.warning("redriven_job_waits", **job_lines.facts_of(message), code=fault.code)
 
 
 def _wait(ms: int) -> float:

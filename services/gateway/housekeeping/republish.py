@@ -7,6 +7,7 @@ from services.gateway.metrics import Metrics
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, Unroutable
 from shared.ports import AsyncJobStore, CommandPublisher
+from shared.runtime import job_lines
 
 log = structlog.get_logger()
 
@@ -35,8 +36,7 @@ class Republisher:
                 message, delay_ms=delay_ms, store=self._store, publisher=self._publisher
             )
         except (BrokerUnavailable, Unroutable) as fault:
-            log.warning("republish_failed", job_id=message.job, code=fault.code)
+            log.warning("republish_failed", **job_lines.facts_of(message), code=fault.code)
             return
         self._metrics.republished(reason)
-        dispatch = message.options.dispatch
-        log.info("job_republished", job_id=message.job, dispatch=dispatch, reason=reason)
+        job_lines.tell("job_republished", message, reason=reason)

@@ -12,8 +12,10 @@ import structlog
 from services.gateway.ends import count_expiry
 from services.gateway.housekeeping.duty import Duty
 from services.gateway.housekeeping.republish import Republisher
+from services.gateway.lines import tell_move
 from services.gateway.metrics import Metrics
 from shared.contracts.errors import StoreUnavailable
+from shared.contracts.lifecycle import Event
 from shared.contracts.operations import Sweep, Tick
 from shared.ports import AsyncJobStore, CommandPublisher, Registry
 from shared.runtime.pacing import pause
@@ -83,7 +85,7 @@ class Sweeper:
     async def _tick_tenant(self, tenant: str) -> None:
         ticked = await self._store.do(Tick(tenant=tenant, lease=self._lease_ms))
         if ticked.held_for and not self._held_for.get(tenant):
-            log.warning("leases_spared", tenant=tenant, for_ms=ticked.held_for)
+            log.warning("leases_spared", tenant=tenant, held_seconds=ticked.held_for / 1000)
         self._held_for[tenant] = ticked.held_for
 
     async def _sweep_tenant(self, tenant: str) -> None:
@@ -94,8 +96,10 @@ class Sweeper:
             if swept.lost:
                 self._metrics.leases_lost(swept.lost)
                 log.warning("leases_ran_out", tenant=tenant, count=swept.lost)
-            for queue, name in swept.expired:
-                count_expiry(self._metrics.endings, queue, name)
+            for moved in swept.moved:
+                tell_move(tenant, moved)
+                if moved.event is Event.EXPIRED:
+                    count_expiry(self._metrics.endings, moved.queue, moved.type)
             await asyncio.gather(
                 *(
                     self._republisher.publish(message, delay_ms=delay_ms, reason="outbox")

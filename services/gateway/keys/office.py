@@ -116,7 +116,7 @@ class KeyOffice:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._ring.look_again()  # whoever made it may use it here at once
         except (StoreUnavailable, TimeoutError):
-            log.info("key_changed_but_not_read", key=id_)  # the ring reads it within a second
+            log.info("key_changed_but_not_read", key_id=id_)  # the ring reads it within a second
         return key
 
     async def _persist(

@@ -148,7 +148,7 @@ class KeyRing:
         """Tell a store that went back in time what was revoked; one a look, the next one more."""
         for key in risen[:1]:
             verdict = await self._book.put(key, version=version)
-            log.warning("revocation_restored", key=key.id, verdict=verdict.value)
+            log.warning("revocation_restored", key_id=key.id, verdict=verdict.value)
 
     async def _write_used(self) -> None:
         if self._monotonic() - self._noted_at >= NOTE_SECONDS:

@@ -101,7 +101,9 @@ def _add_cancel(app: FastAPI, parts: Parts) -> None:
         check_cancellable(job, caller)
         body = await optional_json(request, limit=parts.limits.body)
         operation = parse_cancel(body, job=job, tenant=caller.tenant)
-        cancelled = await cancel_job(operation, store=parts.store, metrics=parts.metrics)
+        cancelled = await cancel_job(
+            operation, by=caller.name, store=parts.store, metrics=parts.metrics
+        )
         if Scope.OPERATE in caller.scopes:
             await parts.audit.note(
                 tenant=caller.tenant,

@@ -9,6 +9,7 @@ import structlog
 
 from services.worker.attempts.attempt import Attempt, Mailbox
 from services.worker.attempts.counting import count_claim
+from services.worker.attempts.lines import tell_claim
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.intake.gate import Intake
@@ -16,6 +17,7 @@ from services.worker.metrics import WorkerMetrics
 from shared.contracts.answers import ClaimAnswer, ClaimVerdict, RenewalVerdict
 from shared.contracts.job import Outcome
 from shared.contracts.operations import Claim, Confirm, Heartbeat
+from shared.runtime import job_lines
 from shared.runtime.pacing import pause_thread
 from shared.runtime.spells import Histories
 
@@ -109,7 +111,9 @@ class Claims:
 
     def _obey(self, delivery: Delivered, answer: ClaimAnswer) -> Answer:
         verdict = answer.verdict
-        log.info("claim_answered", job_id=delivery.job.job, verdict=verdict, delay=answer.delay)
+        if not tell_claim(delivery.job, answer):
+            facts = job_lines.facts_of(delivery.job)
+            log.info("claim_answered", **facts, verdict=verdict, delay_seconds=answer.delay / 1000)
         if verdict in _ROUND:
             return self.send_round(delivery, delay_ms=answer.delay)
         if verdict is ClaimVerdict.STALE:

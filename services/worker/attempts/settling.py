@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from services.worker.attempts.attempt import Attempt
 from services.worker.attempts.claiming import Claims
 from services.worker.attempts.stubborn import Stubborn
@@ -16,8 +14,6 @@ from shared.contracts.operations import Confirm, Release, Settle
 from shared.runtime.pacing import pause_thread
 
 HOLD_SECONDS: Final = 1.0  # between two questions to a store that is too young to answer
-
-log = structlog.get_logger()
 
 
 class Settlements:
@@ -42,18 +38,7 @@ class Settlements:
 
         Does not give up while the worker lives: what was computed is kept in this thread.
         """
-        settled = self._insist(attempt, end)
-        if settled is None:
-            return None
-        log.info(
-            "job_settled",
-            job_id=attempt.job.id,
-            attempt=attempt.job.attempt,
-            end=type(end).__name__.lower(),
-            verdict=settled.verdict,
-            state=settled.state,
-        )
-        return settled
+        return self._insist(attempt, end)
 
     def answer(self, delivery: Delivered, end: Settle, settled: Settled | None) -> Answer:
         """Send on what the settled `end` asks for, and return how the delivery goes."""

@@ -9,12 +9,14 @@ import structlog
 from services.worker import faults
 from services.worker.attempts.claiming import Claims
 from services.worker.attempts.counting import count_parked
+from services.worker.attempts.lines import tell_parked
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.metrics import WorkerMetrics
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Park, Read
 from shared.contracts.overdue import Expect
+from shared.runtime import job_lines
 
 FIRST_SECONDS: Final = 2.0
 LONGEST_SECONDS: Final = 60.0
@@ -72,7 +74,7 @@ class UnknownTypes:
     def handle(self, delivery: Delivered) -> Answer:
         """Return how the delivery is settled."""
         message = delivery.job
-        log.info("type_unknown", job_id=message.job, type=message.type)
+        log.info("type_unknown", **job_lines.facts_of(message))
         self._metrics.endings.expect(message.options.queue, message.type)
         coming = self._count_coming(message)
         if coming >= GIVEN_UP_AT and self._types.gone(message.type):
@@ -106,6 +108,7 @@ class UnknownTypes:
             return self._claims.unresolved(delivery)
         if parked:
             count_parked(self._metrics, message)
+            tell_parked(message)
             return Answer.NACK
         # Not this dispatch, or not waiting. Only a final job's message may simply go.
         record = self._stubborn.ask(

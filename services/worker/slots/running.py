@@ -17,7 +17,7 @@ from services.worker.authoring.signature import ResultUnfit, encode_result
 from services.worker.slots.interrupts import Guard
 from services.worker.slots.terms import Assignment, Called
 from services.worker.slots.wire import LARGEST_CHECKPOINT, Call, Checkpoint
-from shared.contracts.tracing import with_span
+from shared.contracts.tracing import trace_id_of, with_span
 from shared.runtime.tracing.spans import new_span_id
 
 MOST_CALLS: Final = 100  # of an attempt that are told of
@@ -116,7 +116,11 @@ class Running(Current):
     @property
     def log(self) -> structlog.typing.FilteringBoundLogger:  # noqa: D102
         logger: structlog.typing.FilteringBoundLogger = structlog.get_logger("job").bind(
-            job_id=self.job_id, type=self._assignment.type, attempt=self.attempt
+            job_id=self.job_id,
+            tenant=self.tenant,
+            type=self._assignment.type,
+            attempt=self.attempt,
+            trace_id=trace_id_of(self.traceparent),
         )
         return logger
 

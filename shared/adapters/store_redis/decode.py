@@ -11,7 +11,7 @@ from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
-from shared.contracts.lifecycle import State
+from shared.contracts.lifecycle import Event, State
 from shared.contracts.listing import FeedPlace, JobPlace
 
 
@@ -85,7 +85,7 @@ def _ticked(_: ops.Tick, reply: list[Any]) -> answers.Ticked:
 
 
 def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
-    epoch, lost, due, more, messages, expired = reply
+    epoch, lost, due, more, messages, moved = reply
     publish = tuple(
         (RunJob.of(record(op.tenant, text(job), text(epoch), flat)), delay)
         for delay, job, flat in messages
@@ -93,9 +93,23 @@ def _swept(op: ops.Sweep, reply: list[Any]) -> answers.Swept:
     return answers.Swept(
         lost=lost,
         due=due,
-        expired=tuple((text(queue), text(name)) for queue, name in expired),
+        moved=tuple(_moved(*each) for each in moved),
         publish=publish,
         more=bool(more),
+    )
+
+
+def _moved(  # noqa: PLR0917 - as sweep.lua says it
+    job: bytes, event: bytes, name: bytes, queue: bytes, attempt: int, by: bytes, trace: bytes
+) -> answers.Moved:
+    return answers.Moved(
+        job=text(job),
+        event=Event(text(event)),
+        type=text(name),
+        queue=text(queue),
+        attempt=attempt,
+        submitted_by=text(by),
+        traceparent=text(trace).partition(" ")[0] or None,
     )
 
 

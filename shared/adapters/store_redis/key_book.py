@@ -78,7 +78,7 @@ def _read(name: str, text: bytes) -> StoredKey | None:
     try:
         return msgspec.json.decode(text, type=StoredKey)
     except msgspec.DecodeError:
-        log.warning("stored_key_unreadable", key=name)  # one key, and not all of them with it
+        log.warning("stored_key_unreadable", key_id=name)  # one key, and not all of them with it
         return None
 
 

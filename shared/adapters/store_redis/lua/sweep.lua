@@ -18,6 +18,14 @@ local function is_held()
     or (changed_at ~= nil and now < changed_at + lease_ms)
 end
 
+local moved = {}
+
+local function note_move(event)
+  local said = redis.call('HMGET', JOB, 'type', 'submitted_by')
+  moved[#moved + 1] = { id, event, said[1], job.queue, job.attempt, said[2] or '',
+    job.traceparent or '' }
+end
+
 local function take_lost()
   if is_held() then return 0, 0 end
   local taken, found = 0, batch(LEASES)
@@ -30,13 +38,12 @@ local function take_lost()
       put('losses', job.losses + 1)
       new_dispatch(now)
       move('lost')
+      note_move('lost')
       taken = taken + 1
     end
   end
   return taken, #found
 end
-
-local expired = {}
 
 local function make_due()
   local made, found = 0, batch(DUE)
@@ -46,10 +53,11 @@ local function make_due()
     redis.call('ZREM', DUE, id)
     if job.state == 'scheduled' and job.expires_at and job.expires_at <= now then
       move('expired')
-      expired[#expired + 1] = { job.queue, redis.call('HGET', JOB, 'type') }
+      note_move('expired')
     elseif job.state == 'scheduled' or job.state == 'retrying' then
       local due_at = job.state == 'retrying' and job.retry_at or job.run_at
       move('due')
+      note_move('due')
       if not in_outbox() then await(due_at) end
       made = made + 1
     end
@@ -80,4 +88,4 @@ local lost, seen_leases = take_lost()
 local due, seen_due = make_due()
 local messages, seen_outbox = hand_out()
 local more = math.max(seen_leases, seen_due, seen_outbox) >= limit
-return { epoch, lost, due, more and 1 or 0, messages, expired }
+return { epoch, lost, due, more and 1 or 0, messages, moved }

@@ -224,7 +224,7 @@ def test_the_time_a_slot_stands_frozen_counts_towards_no_limit() -> None:
     with capture_logs() as said:
         bench.run()
     told = [line["event"] for line in said if line["event"].startswith("attempt_")]
-    assert told[1:3] == ["attempt_frozen", "attempt_continues"]
+    assert told[:2] == ["attempt_frozen", "attempt_continues"]
     slot = bench.slots.slots[0]
     assert slot.treated_at["interrupt soft_limit"] - 1040.0 == pytest.approx(3.0, abs=0.3)
     assert slot.treated_at["kill"] - 1040.0 == pytest.approx(6.0, abs=0.3)

@@ -17,7 +17,7 @@ from prometheus_client.samples import Sample
 
 from deploy.local.house import House, Ports
 from docs.instruments import ITS_OWN, OURS, SUFFIX, Family, instruments
-from tests.e2e.conftest import clean_env
+from tests.e2e.conftest import SLOTS, clean_env
 from tests.e2e.outside import Gateway, Watcher
 from tests.eventually import eventually, eventually_async
 from tests.integration.webhook_receivers import in_turn, receiver, says
@@ -150,9 +150,13 @@ class Load:
             return bool((await self.gateway.read(http, asleep))["state"] == "running")
 
         await eventually_async(runs, within=20)
-        told = scrape(self.house, "worker")
-        assert told.total("waymark_jobs_in_flight", queue="default") >= 1
-        assert told.total("waymark_worker_slots", state="busy") >= 1
+
+        def told_to_be_busy() -> bool:
+            told = scrape(self.house, "worker")
+            in_flight = told.total("waymark_jobs_in_flight", queue="default")
+            return in_flight >= 1 and told.total("waymark_worker_slots", state="busy") >= 1
+
+        await asyncio.to_thread(eventually, told_to_be_busy)
         for job in (asleep, later, later):
             await http.post(f"/v1/jobs/{job}/cancel", json={"grace_seconds": 1})
 
@@ -192,7 +196,12 @@ class Load:
 
     async def _all_counted(self) -> bool:
         self.told = await asyncio.to_thread(scrape_all, self.house)
-        return self.over_services("waymark_jobs_finished_total") >= len(self.jobs)
+        worker, gateway = self.told["worker"], self.told["gateway"]
+        slots = worker.total("waymark_worker_slots")
+        assert self.over_services("waymark_jobs_finished_total") >= len(self.jobs)
+        assert worker.total("waymark_worker_slots", state="idle") == slots
+        assert gateway.total("waymark_outbox_entries") == 0
+        return True
 
     def over_services(self, name: str, **labels: str) -> float:
         return sum(told.total(name, **labels) for told in self.told.values())
@@ -298,14 +307,11 @@ def test_attempts_retries_crashes_dead_letters_and_webhooks_are_counted(load: Lo
     assert count("waymark_jobs_publish_duration_seconds_count", result="confirmed") > 0
 
 
-def test_a_house_at_rest_has_nothing_in_flight(load: Load) -> None:
+def test_a_house_at_rest_has_nothing_in_flight_and_all_its_slots(load: Load) -> None:
     worker = load.told["worker"]
 
     assert worker.total("waymark_jobs_in_flight") == 0
-    assert worker.total("waymark_worker_slots") == worker.total(
-        "waymark_worker_slots", state="idle"
-    )
-    assert load.told["gateway"].total("waymark_outbox_entries") == 0
+    assert worker.total("waymark_worker_slots") == int(SLOTS)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import pytest
+import websockets
 
 from deploy.local.house import House
 from tests.e2e.outside import Gateway, Watcher
@@ -108,6 +110,12 @@ async def talk_nonsense(crowd: Crowd) -> None:
     await crowd.post("/v1/jobs", json=body, headers=same, expect={200, 202})
 
 
+async def knock_at_no_door(crowd: Crowd) -> None:
+    """A browser asks the notifier for what it does not have."""
+    with pytest.raises(websockets.InvalidStatus):
+        await websockets.connect(f"{crowd.house.stream_url}/of-nobody")
+
+
 SCENES: tuple[Scene, ...] = (
     work_and_be_watched,
     fail_at_first,
@@ -117,6 +125,7 @@ SCENES: tuple[Scene, ...] = (
     change_ones_mind,
     ask_to_be_called_back,
     talk_nonsense,
+    knock_at_no_door,
 )
 
 

@@ -72,7 +72,7 @@ BROKER_WORK: Final = Row(
                 )
                 for word in ("received", "confirmed", "delivered", "acknowledged")
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             colours={
                 "received": CALM,
                 "confirmed": "light-blue",
@@ -96,7 +96,7 @@ BROKER_WORK: Final = Row(
                     ("unroutable_dropped", "unroutable, dropped"),
                 )
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             colours={
                 "redelivered": WARNING,
                 "unroutable, returned": ODD,
@@ -125,7 +125,7 @@ BROKER_WORK: Final = Row(
                     "unsafe",
                 ),
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             colours={
                 "expired": CALM,
                 "rejected": WARNING,
@@ -170,7 +170,7 @@ BROKER_ROOM: Final = Row(
                 Query(f"rabbitmq_process_open_fds{{{BROKER}}}", "{{instance}}"),
                 Query(f"min(rabbitmq_process_max_fds{{{BROKER}}})", "limit"),
             ],
-            unit="suffix: files",
+            unit="short",
             logarithmic=True,
             runbook="rabbitmq",
             width=6,

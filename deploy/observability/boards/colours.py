@@ -20,6 +20,9 @@ _BY_LABEL: Final[Mapping[str, Mapping[str, str]]] = {
         "cancelled": CALM,
         "expired": NOTICE,
         "crashed": ODD,
+        "timed_out": WARNING,
+        "worker_lost": "dark-purple",
+        "interrupted": "light-blue",
         # of submits
         "accepted": GOOD,
         "replayed": "light-green",
@@ -42,6 +45,22 @@ _BY_LABEL: Final[Mapping[str, Mapping[str, str]]] = {
         "idle": QUIET,
         "starting": CALM,
         "frozen": ODD,
+    },
+    "{{reason}}": {
+        # of dead letters
+        "attempts_exhausted": WARNING,
+        "not_retryable": NOTICE,
+        "poison": ODD,
+        "unknown_type": CALM,
+        "undecodable": BAD,
+        "delivery_limit": "dark-orange",
+        # of retries
+        "exception": BAD,
+        "asked": CALM,
+        "soft_time_limit": NOTICE,
+        "time_limit": WARNING,
+        "crashed": ODD,
+        "memory_limit": "dark-purple",
     },
     "{{level}}": {"warning": NOTICE, "error": WARNING, "critical": BAD},
 }

@@ -20,7 +20,7 @@ REQUESTS: Final = Row(
             queries=[
                 Query(
                     "sum by (method, route) "
-                    f"(rate(waymark_http_requests_total{{{ROUTES}}}[$__rate_interval]))",
+                    f"(rate(waymark_http_requests_total{{{ROUTES}}}[$__rate_interval])) > 0",
                     "{{method}} {{route}}",
                 )
             ],
@@ -34,7 +34,7 @@ REQUESTS: Final = Row(
             queries=[
                 Query(
                     "sum by (status) "
-                    f"(rate(waymark_http_requests_total{{{ROUTES}}}[$__rate_interval]))",
+                    f"(rate(waymark_http_requests_total{{{ROUTES}}}[$__rate_interval])) > 0",
                     "{{status}}",
                 )
             ],
@@ -49,7 +49,8 @@ REQUESTS: Final = Row(
             queries=[
                 Query(
                     "histogram_quantile(0.99, sum by (route, le) (rate("
-                    f"waymark_http_request_duration_seconds_bucket{{{ROUTES}}}[$__rate_interval])))",
+                    "waymark_http_request_duration_seconds_bucket"
+                    f"{{{ROUTES}}}[$__rate_interval]))) > 0",
                     "{{route}}",
                 )
             ],
@@ -86,7 +87,7 @@ SUBMITS: Final = Row(
                     "{{outcome}}",
                 )
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="submits",
         ),
@@ -118,7 +119,7 @@ SUBMITS: Final = Row(
             "the store away. One tenant with an old key looks like this.",
             queries=[
                 Query(
-                    "sum by (reason) (rate(waymark_http_refusals_total[$__rate_interval]))",
+                    "sum by (reason) (rate(waymark_http_refusals_total[$__rate_interval])) > 0",
                     "{{reason}}",
                 )
             ],
@@ -139,11 +140,11 @@ SUBMITS: Final = Row(
                     "sum(rate(waymark_audit_entries_lost_total[$__rate_interval]))", "audit lost"
                 ),
                 Query(
-                    "sum by (where) (rate(waymark_gateway_faults_total[$__rate_interval]))",
+                    "sum by (where) (rate(waymark_gateway_faults_total[$__rate_interval])) > 0",
                     "{{where}}",
                 ),
             ],
-            unit="suffix: a second",
+            unit="suffix:/s",
             colours={"answers 500": BAD, "audit lost": WARNING},
             runbook="services",
             width=12,

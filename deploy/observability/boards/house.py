@@ -92,7 +92,7 @@ WHAT: Final = Row(
                     "{{outcome}}",
                 )
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             stacked=True,
             runbook="submits",
         ),
@@ -108,7 +108,7 @@ WHAT: Final = Row(
                     "sum(rate(waymark_jobs_dead_lettered_total[$__rate_interval]))", "dead-lettered"
                 ),
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             runbook="jobs",
         ),
         Lines(
@@ -146,7 +146,7 @@ WHAT: Final = Row(
             says="Unfinished jobs by state. Queued that grows while running stays: too few slots, "
             "or slots that stand still. Retrying that grows: something that jobs call is down.",
             queries=[Query("sum by (state) (waymark:jobs_states:max)", "{{state}}")],
-            unit="suffix: jobs",
+            unit="short",
             stacked=True,
             runbook="queues",
             width=12,
@@ -217,7 +217,7 @@ WHERE: Final = Row(
             says="What the workers' slots do. All busy for long: add workers. Frozen: they cannot "
             "renew their leases, the store is away or the worker starved.",
             queries=[Query("waymark:slots:sum", "{{state}}")],
-            unit="suffix: slots",
+            unit="short",
             stacked=True,
             runbook="workers",
         ),
@@ -230,7 +230,7 @@ WHERE: Final = Row(
                     "sum by (level) (rate(waymark_log_lines_total[$__rate_interval]))", "{{level}}"
                 )
             ],
-            unit="suffix: lines/s",
+            unit="suffix:/s",
             runbook="services",
             width=6,
         ),
@@ -257,7 +257,7 @@ WHERE: Final = Row(
                     "{{job}} {{outcome}}",
                 )
             ],
-            unit="suffix: spans/s",
+            unit="suffix:/s",
             runbook="services",
             width=6,
         ),

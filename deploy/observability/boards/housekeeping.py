@@ -30,7 +30,7 @@ DUTIES: Final = Row(
                     "{{duty}}",
                 )
             ],
-            unit="suffix: rounds/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="housekeeping",
         ),
@@ -59,7 +59,7 @@ DUTIES: Final = Row(
                     "{{duty}}",
                 )
             ],
-            unit="suffix: rounds/s",
+            unit="suffix:/s",
             runbook="housekeeping",
             width=24,
             height=6,
@@ -75,7 +75,7 @@ HEALING: Final = Row(
             says="Messages that must exist and are not confirmed. It empties itself; growing for "
             "minutes: the broker refuses them, or the sweep stands still.",
             queries=[Query("waymark:outbox_entries:max", "messages")],
-            unit="suffix: messages",
+            unit="short",
             colours={"messages": WARNING},
             runbook="housekeeping",
         ),
@@ -99,7 +99,7 @@ HEALING: Final = Row(
                     "{{reason}}",
                 )
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             colours={"outbox": NOTICE, "overdue": BAD, "dead_letter": ODD},
             runbook="housekeeping",
         ),
@@ -109,7 +109,7 @@ HEALING: Final = Row(
             queries=[
                 Query("sum(rate(waymark_jobs_leases_lost_total[$__rate_interval]))", "leases"),
             ],
-            unit="suffix: attempts/s",
+            unit="suffix:/s",
             colours={"leases": BAD},
             runbook="workers",
         ),
@@ -124,7 +124,7 @@ HEALING: Final = Row(
                     "{{verdict}}",
                 )
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             runbook="dead-letters",
         ),
         Lines(
@@ -137,7 +137,7 @@ HEALING: Final = Row(
                 ),
                 Query("sum(rate(waymark_jobs_discarded_total[$__rate_interval]))", "discarded"),
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             runbook="dead-letters",
         ),
         Lines(
@@ -145,7 +145,7 @@ HEALING: Final = Row(
             says="Kept as long as their retention says. None for days while jobs end: the store "
             "fills up.",
             queries=[Query("sum(rate(waymark_jobs_deleted_total[$__rate_interval]))", "deleted")],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             colours={"deleted": CALM},
             runbook="redis-memory",
         ),
@@ -158,7 +158,7 @@ HEALING: Final = Row(
                     "{{outcome}}",
                 )
             ],
-            unit="suffix: callbacks/s",
+            unit="suffix:/s",
             colours={"handed_on": GOOD, "waiting": WARNING, "failed": BAD},
             runbook="webhooks",
         ),

@@ -46,6 +46,7 @@ class Lines(Panel):
         has_steps = self.steps != Steps()
         scale: Json = {"type": "log", "log": 10} if self.logarithmic else {"type": "linear"}
         return super()._defaults() | {
+            "noValue": "none",
             "color": {"mode": "palette-classic"},
             "custom": {
                 "drawStyle": "line",

@@ -41,7 +41,7 @@ def processes(job: str) -> Row:
                     Query(f"process_open_fds{{{chosen}}}", "{{instance}}"),
                     Query(f"min(process_max_fds{{{chosen}}})", "limit"),
                 ],
-                unit="suffix: files",
+                unit="short",
                 logarithmic=True,
                 runbook="services",
                 width=6,
@@ -56,7 +56,7 @@ def processes(job: str) -> Row:
                         "{{instance}} {{level}}",
                     )
                 ],
-                unit="suffix: lines/s",
+                unit="suffix:/s",
                 runbook="services",
                 width=6,
             ),

@@ -14,7 +14,7 @@ FLOW: Final = Row(
     "In and out",
     (
         Lines(
-            title="In, begun, out",
+            title="Jobs in, begun, out",
             says="Accepted submits, attempts begun (retries too) and jobs ended. In above out for "
             "long: the queue grows.",
             queries=[
@@ -30,7 +30,7 @@ FLOW: Final = Row(
                     f"sum(rate(waymark_jobs_finished_total{{{OF_BOTH}}}[$__rate_interval]))", "out"
                 ),
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             colours={"in": CALM, "begun": NOTICE, "out": GOOD},
             runbook="queues",
         ),
@@ -44,7 +44,7 @@ FLOW: Final = Row(
                     "{{state}}",
                 )
             ],
-            unit="suffix: jobs",
+            unit="short",
             stacked=True,
             runbook="queues",
         ),
@@ -127,7 +127,7 @@ TROUBLE: Final = Row(
                     "{{outcome}}",
                 )
             ],
-            unit="suffix: attempts/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="jobs",
         ),
@@ -142,7 +142,7 @@ TROUBLE: Final = Row(
                     "{{reason}}",
                 )
             ],
-            unit="suffix: attempts/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="jobs",
         ),
@@ -153,11 +153,11 @@ TROUBLE: Final = Row(
             queries=[
                 Query(
                     "topk(10, sum by (type, code) (rate(waymark_jobs_finished_total"
-                    f'{{{OF_BOTH}, outcome="failed"}}[$__rate_interval])))',
+                    f'{{{OF_BOTH}, outcome="failed"}}[$__rate_interval]))) > 0',
                     "{{type}}: {{code}}",
                 )
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             runbook="jobs",
         ),
         Lines(
@@ -171,14 +171,14 @@ TROUBLE: Final = Row(
                     "{{reason}}",
                 )
             ],
-            unit="suffix: jobs/s",
+            unit="suffix:/s",
             runbook="dead-letters",
         ),
         Lines(
             title="Dead letters that wait",
             says="In the whole house, until somebody redrives or discards them; they never expire.",
             queries=[Query("waymark:dead_letters:max", "{{reason}}")],
-            unit="suffix: jobs",
+            unit="short",
             stacked=True,
             runbook="dead-letters",
         ),
@@ -213,7 +213,7 @@ BROKER: Final = Row(
             queries=[
                 Query(f"max by (queue) (waymark_queue_workers{{{OF_QUEUE}}})", "{{queue}}"),
             ],
-            unit="suffix: workers",
+            unit="short",
             runbook="queues",
             width=6,
         ),
@@ -227,7 +227,7 @@ BROKER: Final = Row(
             width=6,
         ),
         Lines(
-            title="Ready in the broker",
+            title="Messages ready in the broker",
             says="Messages that wait for a consumer, by AMQP queue; `waymark.dead` should be "
             "empty, its messages are filed at once.",
             queries=[
@@ -235,20 +235,21 @@ BROKER: Final = Row(
                     'rabbitmq_detailed_queue_messages_ready{queue!~"waymark.delay.*"}', "{{queue}}"
                 )
             ],
-            unit="suffix: messages",
+            unit="short",
             runbook="rabbitmq",
             width=6,
         ),
         Lines(
-            title="Waiting on the delay ladder",
+            title="Messages on the delay ladder",
             says="Retries, scheduled jobs and copies that a claim sent round, by level: level n "
             "keeps them 250 ms * 2ⁿ.",
             queries=[
                 Query(
-                    'rabbitmq_detailed_queue_messages_ready{queue=~"waymark.delay.*"}', "{{queue}}"
+                    'rabbitmq_detailed_queue_messages_ready{queue=~"waymark.delay.*"} > 0',
+                    "{{queue}}",
                 )
             ],
-            unit="suffix: messages",
+            unit="short",
             stacked=True,
             runbook="rabbitmq",
             width=6,
@@ -263,7 +264,7 @@ BROKER: Final = Row(
                     "{{queue}}",
                 )
             ],
-            unit="suffix: messages",
+            unit="short",
             runbook="rabbitmq",
             width=12,
         ),
@@ -277,7 +278,7 @@ BROKER: Final = Row(
                     "{{queue}}",
                 )
             ],
-            unit="suffix: consumers",
+            unit="short",
             runbook="rabbitmq",
             width=12,
         ),

@@ -18,7 +18,7 @@ WATCHERS: Final = Row(
             says="Open connections by notifier. All of one notifier's gone at once: it was stopped "
             "or died; they come back elsewhere within seconds.",
             queries=[Query(f"waymark_notifier_connections{{{MINE}}}", "{{instance}}")],
-            unit="suffix: connections",
+            unit="short",
             runbook="stream",
         ),
         Lines(
@@ -56,11 +56,11 @@ WATCHERS: Final = Row(
             queries=[
                 Query(
                     "sum by (code) "
-                    f"(rate(waymark_notifier_closes_total{{{MINE}}}[$__rate_interval]))",
+                    f"(rate(waymark_notifier_closes_total{{{MINE}}}[$__rate_interval])) > 0",
                     "{{code}}",
                 )
             ],
-            unit="suffix: closes/s",
+            unit="suffix:/s",
             runbook="stream",
             width=12,
         ),
@@ -71,11 +71,11 @@ WATCHERS: Final = Row(
             queries=[
                 Query(
                     "sum by (status) "
-                    f"(rate(waymark_notifier_refusals_total{{{MINE}}}[$__rate_interval]))",
+                    f"(rate(waymark_notifier_refusals_total{{{MINE}}}[$__rate_interval])) > 0",
                     "{{status}}",
                 )
             ],
-            unit="suffix: handshakes/s",
+            unit="suffix:/s",
             runbook="stream",
             width=12,
         ),
@@ -123,7 +123,7 @@ LIVE: Final = Row(
                     "{{type}}",
                 )
             ],
-            unit="suffix: events/s",
+            unit="suffix:/s",
             colours={"transition": GOOD, "progress": CALM},
             runbook="stream",
         ),
@@ -147,7 +147,7 @@ LIVE: Final = Row(
                     "{{by}}",
                 )
             ],
-            unit="suffix: events/s",
+            unit="suffix:/s",
             colours={"job": CALM, "connection": WARNING, "process": BAD},
             runbook="stream",
         ),
@@ -156,7 +156,7 @@ LIVE: Final = Row(
             says="What a notifier has heard and not yet written. It empties within milliseconds, "
             "or the notifier is short of time.",
             queries=[Query(f"waymark_notifier_waiting_events{{{MINE}}}", "{{instance}}")],
-            unit="suffix: events",
+            unit="short",
             runbook="stream",
         ),
     ),
@@ -170,7 +170,7 @@ TROUBLE: Final = Row(
             says="Clients that read too slowly now; each harms itself alone, and is closed with "
             "4201 when what waits for it grows past its bound.",
             queries=[Query(f"waymark_notifier_slow_connections{{{MINE}}}", "{{instance}}")],
-            unit="suffix: connections",
+            unit="short",
             runbook="stream",
             width=6,
         ),
@@ -194,7 +194,7 @@ TROUBLE: Final = Row(
                     "reconnects",
                 ),
             ],
-            unit="suffix: a second",
+            unit="suffix:/s",
             colours={"holes": WARNING, "all read again": BAD, "reconnects": ODD},
             runbook="stream",
             width=6,
@@ -210,7 +210,7 @@ TROUBLE: Final = Row(
                     "{{instance}}",
                 )
             ],
-            unit="suffix: readings/s",
+            unit="suffix:/s",
             runbook="stream",
             width=6,
         ),

@@ -18,7 +18,7 @@ USE: Final = Row(
             says="Busy ones run a handler, starting ones claim a delivery, frozen ones may not go "
             "on until their lease is renewed.",
             queries=[Query(f"sum by (state) (waymark_worker_slots{{{MINE}}})", "{{state}}")],
-            unit="suffix: slots",
+            unit="short",
             stacked=True,
             runbook="workers",
         ),
@@ -28,8 +28,10 @@ USE: Final = Row(
             "workers before 100 %.",
             queries=[
                 Query(
-                    f'sum by (instance) (waymark_worker_slots{{{MINE}, state!="idle"}})'
-                    f" / sum by (instance) (waymark_worker_slots{{{MINE}}})",
+                    "sum by (instance) (avg_over_time("
+                    f'waymark_worker_slots{{{MINE}, state!="idle"}}[$__rate_interval]))'
+                    " / sum by (instance) "
+                    f"(avg_over_time(waymark_worker_slots{{{MINE}}}[$__rate_interval]))",
                     "{{instance}}",
                 )
             ],
@@ -45,7 +47,7 @@ USE: Final = Row(
             queries=[
                 Query(f"sum by (queue) (waymark_jobs_in_flight{{{MINE}}})", "{{queue}}"),
             ],
-            unit="suffix: attempts",
+            unit="short",
             stacked=True,
             runbook="workers",
         ),
@@ -111,12 +113,12 @@ HARM: Final = Row(
                     "{{cause}}",
                 )
             ],
-            unit="suffix: slots/s",
+            unit="suffix:/s",
             colours={"signal": BAD, "exit": WARNING, "memory": ODD},
             runbook="workers",
         ),
         Lines(
-            title="Frozen",
+            title="Frozen slots",
             says="Slot seconds a second that stood still because a lease was not renewed. Above 0: "
             "Redis slow or away, or the worker's own loop starved.",
             queries=[
@@ -126,7 +128,7 @@ HARM: Final = Row(
                     "{{instance}}",
                 )
             ],
-            unit="suffix: slots",
+            unit="short",
             runbook="workers",
         ),
         Lines(
@@ -141,7 +143,7 @@ HARM: Final = Row(
                     "renewal: {{result}}",
                 ),
             ],
-            unit="suffix: a second",
+            unit="suffix:/s",
             colours={"ran out": BAD},
             runbook="workers",
         ),
@@ -162,7 +164,7 @@ MESSAGES: Final = Row(
                     "{{result}}",
                 )
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="workers",
         ),
@@ -176,7 +178,7 @@ MESSAGES: Final = Row(
                     "{{answer}}",
                 )
             ],
-            unit="suffix: messages/s",
+            unit="suffix:/s",
             logarithmic=True,
             runbook="workers",
         ),
@@ -200,7 +202,7 @@ MESSAGES: Final = Row(
                     "taken back",
                 ),
             ],
-            unit="suffix: a second",
+            unit="suffix:/s",
             colours={"connects": CALM, "settled too late": WARNING, "taken back": BAD},
             runbook="rabbitmq",
         ),
@@ -215,7 +217,7 @@ MESSAGES: Final = Row(
                     "{{outcome}}",
                 )
             ],
-            unit="suffix: attempts/s",
+            unit="suffix:/s",
             colours={"delivered": GOOD, "retried": WARNING, "given_up": BAD},
             runbook="webhooks",
         ),
@@ -246,7 +248,7 @@ MESSAGES: Final = Row(
                     "{{where}}",
                 )
             ],
-            unit="suffix: a second",
+            unit="suffix:/s",
             runbook="services",
         ),
     ),

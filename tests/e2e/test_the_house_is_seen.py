@@ -11,6 +11,7 @@ import pytest
 from deploy.local.house import House
 from deploy.local.lookout.lookout import Lookout
 from deploy.observability.boards.written import documents
+from tests.architecture.sources import REPO
 from tests.e2e.busy import busy
 from tests.e2e.prometheus import WINDOW, Prometheus, filled_in, flaw_of
 from tests.e2e.promql import Selector, selectors
@@ -162,6 +163,35 @@ def test_nothing_is_exported_that_nobody_looks_at_but_for_a_reason(prometheus: P
     }
 
     assert sorted(exported - seen) == sorted(UNSEEN)
+
+
+def test_nothing_is_recorded_that_nobody_uses(prometheus: Prometheus) -> None:
+    rules = prometheus.rules()
+    queries = [each.query for each in asked_by_boards()] + [rule.query for rule in rules]
+    used = {selector.name for query in queries for selector in selectors(query)}
+
+    assert {rule.records for rule in rules if rule.records} - used - set(told_of()) == set()
+
+
+def test_no_page_tells_of_a_metric_that_nobody_exports(prometheus: Prometheus) -> None:
+    there = prometheus.names(OURS) | prometheus.families(OURS)
+    there |= {rule.records for rule in prometheus.rules()}
+
+    assert {name: page for name, page in told_of().items() if name not in there} == {}
+
+
+def told_of() -> dict[str, str]:
+    """Names of ours that are told of to people and to Kubernetes, and where; not its copies."""
+    kubernetes = (REPO / "deploy" / "kubernetes").rglob("*.yaml")
+    pages = (
+        *(REPO / "docs").rglob("*.md"),
+        *(page for page in kubernetes if page.parent.name != "monitoring"),
+    )
+    return {
+        name: page.name
+        for page in pages
+        for name in re.findall(r"(?<![\w/])waymark[_:][\w:]+\w(?![\w:…*])", page.read_text())
+    }
 
 
 def asked_by_boards() -> list[Asked]:

@@ -54,13 +54,8 @@ HURT: Final = Row(
         Tile(
             title="Wait to start, p95",
             says="How long 95 % of jobs waited at most from when they might start to when they "
-            "did. Past 10 s users notice.",
-            queries=[
-                Query(
-                    "histogram_quantile(0.95, sum by (le) "
-                    "(rate(waymark_jobs_queue_wait_seconds_bucket[5m])))"
-                )
-            ],
+            "did, in the worst queue. Past 10 s users notice.",
+            queries=[Query("max(waymark:queue_wait_seconds:p95_rate5m)")],
             unit="s",
             steps=Steps(warn=10, bad=60),
             runbook="queues",
@@ -134,6 +129,10 @@ WHAT: Final = Row(
                 Query(
                     'waymark:job_failures:ratio_rate1h{cause="house"} / 0.001',
                     "jobs the house failed, 1 h",
+                ),
+                Query(
+                    'waymark:job_failures:ratio_rate1h{cause="type"} / 0.01',
+                    "jobs their types failed, 1 h",
                 ),
             ],
             unit="suffix:x",

@@ -3,11 +3,11 @@
 from typing import Final
 
 from deploy.observability.boards.board import Board, Choice, Row
-from deploy.observability.boards.colours import CALM, GOOD, NOTICE, ODD
-from deploy.observability.boards.kinds import Column, Heat, Lines, States, Table
+from deploy.observability.boards.broker_queues import BROKER_QUEUES, OF_QUEUE
+from deploy.observability.boards.colours import CALM, GOOD, NOTICE
+from deploy.observability.boards.kinds import Column, Heat, Lines, Table
 from deploy.observability.boards.panels import Query, Steps
 
-OF_QUEUE: Final = 'queue=~"$queue"'
 OF_BOTH: Final = 'queue=~"$queue", type=~"$type"'
 
 FLOW: Final = Row(
@@ -80,6 +80,24 @@ WAIT: Final = Row(
             ],
             unit="s",
             runbook="queues",
+            width=6,
+        ),
+        Lines(
+            title="Waited for more than 10 s",
+            says="Share of jobs, by queue, of an hour and of 5 minutes. Nothing is promised for "
+            "all queues; for those that people look at, promise something.",
+            queries=[
+                Query(
+                    f"waymark:queue_wait_slow:ratio_rate{window}{{{OF_QUEUE}}}",
+                    f"{{{{queue}}}}, {word}",
+                )
+                for window, word in (("1h", "1 h"), ("5m", "5 min"))
+            ],
+            unit="percentunit",
+            least=0,
+            most=1,
+            runbook="queues",
+            width=6,
         ),
         Lines(
             title="Run time by type, p95",
@@ -94,6 +112,7 @@ WAIT: Final = Row(
             unit="s",
             logarithmic=True,
             runbook="jobs",
+            width=6,
         ),
         Lines(
             title="From submit to end, p95 by outcome",
@@ -109,6 +128,7 @@ WAIT: Final = Row(
             unit="s",
             logarithmic=True,
             runbook="jobs",
+            width=6,
         ),
     ),
 )
@@ -204,92 +224,11 @@ TROUBLE: Final = Row(
     ),
 )
 
-BROKER: Final = Row(
-    "Queues: who serves them, what the broker holds",
-    (
-        Lines(
-            title="Workers by queue",
-            says="Live workers that serve a queue. None while jobs wait: nothing moves.",
-            queries=[
-                Query(f"max by (queue) (waymark_queue_workers{{{OF_QUEUE}}})", "{{queue}}"),
-            ],
-            unit="short",
-            runbook="queues",
-            width=6,
-        ),
-        States(
-            title="Paused",
-            says="Queues that an operator lets rest; who and why: `waymark queues`.",
-            queries=[Query(f"max by (queue) (waymark_queue_paused{{{OF_QUEUE}}})", "{{queue}}")],
-            unit="short",
-            words={0: ("open", GOOD), 1: ("paused", ODD)},
-            runbook="queues",
-            width=6,
-        ),
-        Lines(
-            title="Messages ready in the broker",
-            says="Messages that wait for a consumer, by AMQP queue; `waymark.dead` should be "
-            "empty, its messages are filed at once.",
-            queries=[
-                Query(
-                    'rabbitmq_detailed_queue_messages_ready{queue!~"waymark.delay.*"}', "{{queue}}"
-                )
-            ],
-            unit="short",
-            runbook="rabbitmq",
-            width=6,
-        ),
-        Lines(
-            title="Messages on the delay ladder",
-            says="Retries, scheduled jobs and copies that a claim sent round, by level: level n "
-            "keeps them 250 ms * 2ⁿ.",
-            queries=[
-                Query(
-                    'rabbitmq_detailed_queue_messages_ready{queue=~"waymark.delay.*"} > 0',
-                    "{{queue}}",
-                )
-            ],
-            unit="short",
-            stacked=True,
-            runbook="rabbitmq",
-            width=6,
-        ),
-        Lines(
-            title="In work, as the broker sees it",
-            says="Messages handed out and not yet acknowledged, by AMQP queue: what runs and what "
-            "waits in the workers' prefetch.",
-            queries=[
-                Query(
-                    'rabbitmq_detailed_queue_messages_unacked{queue!~"waymark.delay.*"}',
-                    "{{queue}}",
-                )
-            ],
-            unit="short",
-            runbook="rabbitmq",
-            width=12,
-        ),
-        Lines(
-            title="Consumers",
-            says="By AMQP queue. `waymark.dead` has one a gateway at most; a work queue has one a "
-            "worker that serves it, none while it is paused.",
-            queries=[
-                Query(
-                    'rabbitmq_detailed_queue_consumers{queue!~"waymark.delay.*"}',
-                    "{{queue}}",
-                )
-            ],
-            unit="short",
-            runbook="rabbitmq",
-            width=12,
-        ),
-    ),
-)
-
 QUEUES: Final = Board(
     uid="waymark-queues",
     title="Queues and types",
     says="Which queue waits, which type fails, why, and what the broker holds.",
-    rows=(FLOW, WAIT, TROUBLE, BROKER),
+    rows=(FLOW, WAIT, TROUBLE, BROKER_QUEUES),
     choices=(
         Choice("queue", "Queue", "waymark_jobs_states", "queue"),
         Choice("type", "Type", 'waymark_jobs_started_total{queue=~"$queue"}', "type"),

@@ -17,9 +17,19 @@ def what_to_open(lookout: Lookout) -> str:
             f"{lookout.url}/alerts    what is wrong now, by Prometheus",
             f"{lookout.url}/targets    what is looked at",
             f"{lookout.alertmanager_url}    whom that would wake, by Alertmanager",
+            *_not_watched(lookout),
             *_grafana(lookout),
         )
     )
+
+
+def _not_watched(lookout: Lookout) -> list[str]:
+    if lookout.targets["rabbitmq"]:
+        return []
+    return [
+        "",
+        "RabbitMQ is not watched: it is no process of this house, its metrics may be anywhere",
+    ]
 
 
 def _grafana(lookout: Lookout) -> list[str]:

@@ -1,6 +1,5 @@
 """What a person opens to see the house."""
 
-import os
 import shutil
 
 from deploy.local.lookout.folder import SOURCE
@@ -35,11 +34,10 @@ def _not_watched(lookout: Lookout) -> list[str]:
 def _grafana(lookout: Lookout) -> list[str]:
     if not any(map(shutil.which, GRAFANA)):
         return []
-    provisioning = os.path.relpath(SOURCE / "grafana" / "provisioning")
     return [
         "",
         "Grafana is installed; it has the dashboards when it is started with",
-        f"  GF_PATHS_PROVISIONING={provisioning} \\",
-        f"  WAYMARK_DASHBOARDS={os.path.relpath(SOURCE / 'dashboards')} \\",
+        f"  GF_PATHS_PROVISIONING={SOURCE / 'grafana' / 'provisioning'} \\",
+        f"  WAYMARK_DASHBOARDS={SOURCE / 'dashboards'} \\",
         f"  WAYMARK_PROMETHEUS_URL={lookout.url}",
     ]

@@ -87,3 +87,53 @@ def test_lines_are_counted_from_warnings_on_whoever_writes_them() -> None:
     )
 
     assert [said[level] for level in ("warning", "error", "critical")] == [1, 2, 1]
+
+
+STEP = (
+    "from shared.runtime import job_lines\n"
+    "from tests.fakes.jobs import record\n"
+    "job = record(submitted_by='key:dev', traceparent='00-' + '0a' * 16 + '-' + '0b' * 8 + '-01')\n"
+    "job_lines.tell_all('job_accepted', [job, job])\n"
+    "job_lines.tell('job_succeeded', job, state='succeeded', seconds=0.5)"
+)
+
+
+def test_a_step_of_a_job_is_a_line_like_any_other() -> None:
+    first, second, last = lines_of(STEP)
+
+    assert {**first, "at": ""} == {**second, "at": ""}
+    assert str(last.pop("at")).endswith("Z")
+    assert last == {
+        "service": "gateway",
+        "level": "info",
+        "event": "job_succeeded",
+        "job_id": "01938c5e-0000-7000-8000-000000000001",
+        "tenant": "acme",
+        "type": "demo",
+        "queue": "default",
+        "state": "succeeded",
+        "attempt": 1,
+        "dispatch": 1,
+        "trace_id": "0a" * 16,
+        "submitted_by": "key:dev",
+        "seconds": 0.5,
+    }
+
+
+def test_a_house_that_is_told_to_be_quiet_tells_no_steps() -> None:
+    assert lines_of(f"logs.configure('gateway', 'WARNING')\n{STEP}") == []
+
+
+def test_what_pydantic_was_given_stays_out_of_its_errors() -> None:
+    (line,) = lines_of(
+        "import pydantic\n"
+        "class Model(pydantic.BaseModel):\n"
+        "    number: int\n"
+        "try:\n"
+        "    Model(number='planted')\n"
+        "except ValueError:\n"
+        "    structlog.get_logger().exception('it_broke')"
+    )
+
+    assert "planted" not in str(line["exception"]).replace("Model(number='planted')", "")
+    assert "int_parsing" in str(line["exception"])

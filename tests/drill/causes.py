@@ -1,7 +1,7 @@
 """The causes that are planted, and the alert that must tell of each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.drill.pager import PAGER, TICKETS
 from tests.drill.site import Site
@@ -165,13 +165,37 @@ CAUSES = (
         expected=(Expected("SlowCloses", TICKETS, 180),),
     ),
 )
-BY_NAME = {cause.name: cause for cause in CAUSES}
-CONTROLS = (
-    Cause(
-        name="control: a healthy house is deployed",
-        plant=_deploy,
-        stays=0.0,
-        aftermath=420.0,
-        tickets_allowed=False,
+_BY_NAME = {cause.name: cause for cause in CAUSES}
+HEALTHY = Cause(
+    name="control: a healthy house is deployed",
+    plant=_deploy,
+    stays=0.0,
+    aftermath=420.0,
+    tickets_allowed=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tampered:
+    """A drill in which the judge must find fault; `finds`: how the flaw begins."""
+
+    name: str
+    cause: Cause
+    tamper: Callable[[Site], None]
+    finds: str
+
+
+TAMPERED = (
+    Tampered(
+        name="control: an alert that is taken away is missed",
+        cause=replace(_BY_NAME["a poison job"], stays=0.0, aftermath=0.0),
+        tamper=lambda site: site.without_the_alert("PoisonJob"),
+        finds="missed: PoisonJob",
+    ),
+    Tampered(
+        name="control: consequences that nobody holds back are seen",
+        cause=replace(_BY_NAME["a frozen Redis"], aftermath=0.0),
+        tamper=lambda site: site.without_inhibition(),
+        finds=f"besides: {PAGER}",
     ),
 )

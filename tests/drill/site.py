@@ -14,7 +14,7 @@ import httpx
 
 from deploy.local.house import House, Ports
 from deploy.local.lookout.lookout import Lookout
-from deploy.local.lookout.program import PROMETHEUS
+from deploy.local.lookout.program import ALERTMANAGER, PROMETHEUS, Kind
 from deploy.local.service import REPO
 from tests.drill.jobs import BROKEN
 from tests.drill.pager import Pager
@@ -106,9 +106,17 @@ class Site:
         for file in source.glob("*.yml"):
             if not any(f"alert: {name}" in line for line in file.read_text().splitlines()):
                 (link / file.name).symlink_to(file)
-        prometheus = next(p for p in self.lookout.programs if p.kind is PROMETHEUS)
-        prometheus.process.signal(signal.SIGHUP)
+        self._read_anew(PROMETHEUS)
         eventually(lambda: name not in self.alerts and "Watchdog" in self.alerts, within=20.0)
+
+    def without_inhibition(self) -> None:
+        """Let Alertmanager read its configuration anew, without what holds consequences back."""
+        file = self.lookout.folder / "alertmanager.yml"
+        before, _, rest = file.read_text().partition("inhibit_rules:")
+        _, _, receivers = rest.partition("receivers:")
+        file.write_text(f"{before}receivers:{receivers}")
+        self._read_anew(ALERTMANAGER)
+        eventually(lambda: "inhibit_rules:" not in self._alertmanager_reads(), within=20.0)
 
     @property
     def alerts(self) -> set[str]:
@@ -132,6 +140,15 @@ class Site:
         )
         found: list[dict[str, Any]] = answer.raise_for_status().json()["data"]["result"]
         return found
+
+    def _read_anew(self, kind: Kind) -> None:
+        program = next(each for each in self.lookout.programs if each.kind is kind)
+        program.process.signal(signal.SIGHUP)
+
+    def _alertmanager_reads(self) -> str:
+        url = f"{self.lookout.alertmanager_url}/api/v2/status"
+        answer = httpx.get(url, timeout=PATIENCE_SECONDS).raise_for_status()
+        return str(answer.json()["config"]["original"])
 
     @property
     def _notifier_port(self) -> int:

@@ -72,6 +72,18 @@ def test_what_follows_from_an_outage_names_one_that_an_alert_tells_of() -> None:
     assert followed <= held_back <= outages
 
 
+def test_consequences_are_held_back_while_an_outage_lasts_and_as_long_as_windows_remember() -> None:
+    every = [alert for file in ALERT_FILES for alert in alerts_of(file)]
+    config = ALERTMANAGER.read_text()
+
+    for alert in every:
+        for outage in alert.labels.get("follows", "").split():
+            assert f'[severity="page", outage="{outage}"]' in config
+            assert f'span="10m", outage="{outage}"]' in config
+            if alert.labels.get("burn") in {"steady", "slow"}:
+                assert f'span="40m", outage="{outage}"]' in config
+
+
 def test_only_pages_may_hold_others_back() -> None:
     for file in ALERT_FILES:
         for alert in alerts_of(file):

@@ -122,6 +122,25 @@ def test_the_configuration_is_one_that_alertmanager_reads() -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=RedisDown severity=page", "pager"),
+        ("alertname=PoisonJob severity=ticket", "tickets"),
+        ("alertname=Watchdog severity=none", "heartbeat"),
+        ("alertname=RecentOutage severity=none", "nobody"),
+    ],
+)
+def test_each_severity_goes_to_its_receiver(labels: str, receiver: str) -> None:
+    told = run(
+        *("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}"),
+        f"--verify.receivers={receiver}",
+        *labels.split(),
+    )
+
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
 def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program of the distribution's, or say why not."""
     if shutil.which(program) is None:

@@ -135,6 +135,8 @@ class BatchMachine(RuleBasedStateMachine):
         again = facts.pop("again")
         if again is not None and self.asked:
             return self.asked[again - 1]
+        if facts["traceparent"] is None:
+            facts["tracestate"] = None  # there is none without the other
         return say.submit_of(self.world, **facts)
 
     def job(self, number: int) -> str:

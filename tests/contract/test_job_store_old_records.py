@@ -42,7 +42,7 @@ def as_then(world: RedisWorld, job: JobRecord) -> None:
 
 
 def test_a_record_that_says_everything_reads_the_same(world: RedisWorld) -> None:
-    job = say.submit(world, labels={}, key=KEY)
+    job = say.submit(world, labels={}, key=KEY, traceparent=None, tracestate=None)
     read = say.read(world, job.id)
 
     as_then(world, job)
@@ -87,7 +87,7 @@ def test_a_key_that_was_marked_then_is_in_flight_for_as_long(world: RedisWorld) 
 
 
 def test_what_is_not_said_is_not_written(world: RedisWorld) -> None:
-    job = say.submit(world, labels={}, key=KEY)
+    job = say.submit(world, labels={}, key=KEY, traceparent=None, tracestate=None)
 
     said = cast("dict[bytes, bytes]", world.client.hgetall(f"{START}job:{job.id}"))
 

@@ -19,6 +19,10 @@ _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?",
     re.ASCII,
 )
+# As the release before took them: up to 64 more characters, of any kind, may follow.
+_BEGINS: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII
+)
 _MEMBER: Final = re.compile(
     r"[a-z0-9][a-z0-9_\-*/@]{0,255}="
     r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]",
@@ -46,6 +50,20 @@ def read_context(traceparents: Sequence[str], tracestates: Sequence[str]) -> Tra
     flags = int(found[4], 16) & _KNOWN_FLAGS
     parent = f"{_OF_VERSION_0}-{found[2]}-{found[3]}-{flags:02x}"
     return TraceContext(parent, _read_state(tracestates))
+
+
+def recall_context(text: str) -> TraceContext | None:
+    """Return the context that a record or a message keeps as `<traceparent> <tracestate>`.
+
+    Whatever follows a traceparent and cannot be handed on is left out: none of it may keep a job
+    from being published.
+    """
+    found = _BEGINS.match(text)
+    if found is None:
+        return None
+    rest = text[TRACEPARENT_CHARACTERS:]
+    fits = rest[:1] == " " and rest.isascii() and rest.isprintable()
+    return TraceContext(found[0], rest.strip() or None if fits else None)
 
 
 def traceparent(trace_id: str, span_id: str, *, sampled: bool) -> str:

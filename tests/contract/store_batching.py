@@ -48,7 +48,7 @@ asks = st.fixed_dictionaries(
         "type": st.sampled_from(TYPES),
         "queue": st.sampled_from(QUEUES),
         "priority": st.sampled_from([5, 5, 9]),
-        "traceparent": st.sampled_from([None, "00-ab-cd-01"]),
+        "traceparent": st.sampled_from([None, say.TRACEPARENT]),
         "expires_at": st.none(),
     }
 )

@@ -1,5 +1,6 @@
 """Records as earlier versions wrote them, every field said: they read and move as today's do."""
 
+import json
 from collections.abc import Iterator
 from typing import cast
 
@@ -48,6 +49,24 @@ def test_a_record_that_says_everything_reads_the_same(world: RedisWorld) -> None
     as_then(world, job)
 
     assert say.read(world, job.id) == read == job
+
+
+@pytest.mark.parametrize("rest", ["é", " é", "-more", ' "a"'])
+def test_what_stood_behind_a_traceparent_then_keeps_no_job_from_its_way(
+    world: RedisWorld, rest: str
+) -> None:
+    job = say.submit(world)
+    world.client.hset(f"{START}job:{job.id}", "traceparent", say.TRACEPARENT + rest)
+
+    claimed = say.claim(world, job).job
+
+    assert claimed
+    assert claimed.traceparent == say.TRACEPARENT
+    assert (claimed.tracestate or "").isascii()
+    place = world.do(ops.Locate(tenant=TENANT, job=job.id, after_step=0))
+    assert place
+    assert place.traceparent == say.TRACEPARENT
+    assert json.loads(place.steps[-1].frame)["traceparent"].startswith(say.TRACEPARENT)
 
 
 @pytest.mark.parametrize("labels", [{}, {"team": "a"}])

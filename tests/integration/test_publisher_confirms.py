@@ -74,6 +74,20 @@ async def test_a_message_bears_the_trace_of_its_job_where_anybody_can_read_it(
     assert headers[1].items() >= {"traceparent": parent, "tracestate": "a=1,b=x y"}.items()
 
 
+@pytest.mark.parametrize(
+    "kept", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01é", "é" * 55, "é é"]
+)
+async def test_a_trace_that_no_header_can_bear_keeps_no_job_back(
+    publisher: PikaPublisher, reader: Reader, kept: str
+) -> None:
+    plain = a_message("job-9")
+
+    await publisher.publish(replace(plain, options=replace(plain.options, traceparent=kept)))
+
+    ((_, properties, _),) = reader.read("waymark.default", 1)
+    assert properties.message_id == "job-9"
+
+
 async def test_a_queue_that_nobody_declared_is_unroutable(
     publisher: PikaPublisher, reader: Reader
 ) -> None:

@@ -16,7 +16,7 @@ from shared.contracts import topology
 from shared.contracts.commands import RunJob
 from shared.contracts.errors import BrokerUnavailable, WaymarkError
 from shared.contracts.topology import Topology
-from shared.contracts.tracing import TRACEPARENT_CHARACTERS
+from shared.contracts.tracing import TRACEPARENT_CHARACTERS, recall_context
 from shared.runtime.pacing import full_jitter, pause
 
 HEARTBEAT_SECONDS: Final = 10
@@ -212,6 +212,10 @@ def _headers(message: RunJob) -> bytes:
     parent, state = message.options.traceparent, message.options.tracestate
     if parent is None:
         return b""
-    if state is None and len(parent) == TRACEPARENT_CHARACTERS:
+    if state is None and len(parent) == TRACEPARENT_CHARACTERS and parent.isascii():
         return _BEFORE_TRACEPARENT + parent.encode("ascii")
+    context = recall_context(parent if state is None else f"{parent} {state}")
+    if context is None:
+        return b""
+    parent, state = context
     return header_table({"traceparent": parent, **({"tracestate": state} if state else {})})

@@ -13,6 +13,7 @@ from shared.contracts.commands import RunJob
 from shared.contracts.job import JobRecord
 from shared.contracts.lifecycle import Event, State
 from shared.contracts.listing import FeedPlace, JobPlace
+from shared.contracts.tracing import recall_context
 
 
 def decode(operation: ops.Operation[Any], reply: Any) -> Any:  # noqa: ANN401 - by operation
@@ -109,8 +110,13 @@ def _moved(  # noqa: PLR0917 - as sweep.lua says it
         queue=text(queue),
         attempt=attempt,
         submitted_by=text(by),
-        traceparent=text(trace).partition(" ")[0] or None,
+        traceparent=_parent(trace),
     )
+
+
+def _parent(trace: bytes) -> str | None:
+    context = recall_context(text(trace))
+    return context and context.traceparent
 
 
 def _found_overdue(op: overdue.FindOverdue, reply: list[Any]) -> overdue.FoundOverdue:
@@ -156,7 +162,7 @@ def _located(_: ops.Locate, reply: list[Any] | None) -> answers.Position | None:
         progress=text(progress) if progress else None,
         result=text(result) if result else None,
         error=text(error) if error else None,
-        traceparent=text(trace).partition(" ")[0] if trace else None,
+        traceparent=_parent(trace) if trace else None,
         steps=tuple(_step(entry) for entry in steps),
     )
 

@@ -15,6 +15,7 @@ from shared.contracts.job import (
     Outcome,
 )
 from shared.contracts.lifecycle import State
+from shared.contracts.tracing import recall_context
 
 _NUMBERS = (
     "type_version",
@@ -84,7 +85,7 @@ def record(
         fields[name] = found[name]
     for name in _MAYBE_WORDS:
         fields[name] = found.get(name) or None
-    parent, _, state = found.get("traceparent", "").partition(" ")
+    trace = recall_context(found.get("traceparent", ""))
     return JobRecord(
         id=job,
         tenant=tenant,
@@ -94,8 +95,8 @@ def record(
         retention=int(found.get("retention") or DEFAULT_RETENTION),
         dead_letter=_dead_letter(found),
         discarded=_discarded(found),
-        traceparent=parent or None,
-        tracestate=state or None,
+        traceparent=trace and trace.traceparent,
+        tracestate=trace and trace.tracestate,
         attempts=(*map(_attempt, ended), *_running(found)),
         **fields,
     )

@@ -9,6 +9,7 @@ from shared.contracts.tracing import (
     TraceContext,
     is_sampled,
     read_context,
+    recall_context,
     span_id_of,
     span_id_of_attempt,
     trace_id_of,
@@ -109,3 +110,18 @@ def test_each_attempt_has_a_span_that_a_later_one_can_name() -> None:
     assert len({first, again, second}) == 3
     assert first == span_id_of_attempt(PARENT, 1, 5)
     assert with_span(PARENT, first) == f"00-{TRACE}-{first}-01"
+
+
+def test_what_is_kept_is_both_in_one_text() -> None:
+    assert recall_context(PARENT) == TraceContext(PARENT)
+    assert recall_context(f"{PARENT} a=1,b=x y") == TraceContext(PARENT, "a=1,b=x y")
+
+
+@pytest.mark.parametrize("rest", ["é", ' é="1', "-more", " ", " a\r\nset-cookie: b", '"}'])
+def test_what_the_release_before_kept_behind_a_traceparent_goes(rest: str) -> None:
+    assert recall_context(PARENT + rest) == TraceContext(PARENT)
+
+
+@pytest.mark.parametrize("text", ["", "é", "00-ef", f"00-{'0' * 32}-{SPAN}-01"])
+def test_what_is_no_traceparent_is_not_recalled(text: str) -> None:
+    assert recall_context(text) is None

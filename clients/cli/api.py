@@ -57,6 +57,8 @@ class Api:
         if not settings.url.startswith(("http://", "https://")):
             text = f"WAYMARK_URL must start with http:// or https://: {plain(settings.url)}"
             raise Stop(text, Exit.USAGE)
+        if settings.tenant is not None and not _VISIBLE.fullmatch(settings.tenant):
+            raise Stop("WAYMARK_TENANT is no tenant: it has spaces or strange signs", Exit.USAGE)
         self._settings = settings
         try:
             self._http = httpx.Client(
@@ -64,6 +66,7 @@ class Api:
                 headers={
                     "authorization": f"Bearer {settings.api_key}",
                     "user-agent": "waymark-cli",
+                    **_of(settings.tenant),
                 },
                 timeout=DEADLINE_SECONDS,
                 trust_env=not is_loopback(settings.url),

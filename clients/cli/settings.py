@@ -21,25 +21,32 @@ class Settings:
     stream_url: str | None
     api_key: str | None
     platform_key: str | None = None
+    tenant: str | None = None  # whose things a platform key is about
 
     def as_platform(self) -> "Settings":
-        """Return the same with the platform's key as the key, where there is one."""
-        return replace(self, api_key=self.platform_key or self.api_key)
+        """Return the same for what is the house's: the platform's key, where there is one."""
+        return replace(self, api_key=self.platform_key or self.api_key, tenant=None)
+
+    def as_asked(self) -> "Settings":
+        """Return the same with the platform's key where a tenant is named: only that may."""
+        return self if self.tenant is None else replace(self.as_platform(), tenant=self.tenant)
 
 
 def read_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
-    """Read WAYMARK_URL, WAYMARK_STREAM_URL, WAYMARK_API_KEY and WAYMARK_PLATFORM_KEY."""
+    """Read WAYMARK_URL, _STREAM_URL, _API_KEY, _PLATFORM_KEY and _TENANT."""
     said = os.environ if environ is None else environ
     found = _dev_env(folder or Path.cwd())
     if said.get("WAYMARK_URL") or said.get("WAYMARK_API_KEY"):
         found.pop("WAYMARK_PLATFORM_KEY", None)  # of the house here, and another one is meant
     told = {**found, **said}
-    return Settings(
+    settings = Settings(
         url=(told.get("WAYMARK_URL") or DEFAULT_URL).rstrip("/"),
         stream_url=told.get("WAYMARK_STREAM_URL") or None,
         api_key=told.get("WAYMARK_API_KEY") or None,
         platform_key=told.get("WAYMARK_PLATFORM_KEY") or None,
+        tenant=told.get("WAYMARK_TENANT") or None,
     )
+    return settings.as_asked()
 
 
 def is_loopback(url: str) -> bool:

@@ -94,6 +94,16 @@ class TestSettings:
         assert asks_with(WAYMARK_URL="http://there", WAYMARK_API_KEY="wm_a_b") == "wm_a_b"
         assert asks_with(WAYMARK_API_KEY="wm_a_b", WAYMARK_PLATFORM_KEY="wm_p_q") == "wm_p_q"
 
+    def test_whose_tenant_is_named_is_asked_for_with_the_platform_key(self, tmp_path: Path) -> None:
+        keys = {"WAYMARK_API_KEY": "wm_a_b", "WAYMARK_PLATFORM_KEY": "wm_p_q"}
+
+        named = read_settings({**keys, "WAYMARK_TENANT": "acme"}, tmp_path)
+
+        assert (named.api_key, named.tenant) == ("wm_p_q", "acme")
+        assert named.as_platform().tenant is None  # queues and workers are the house's
+        own = read_settings({**keys, "WAYMARK_TENANT": ""}, tmp_path)
+        assert (own.api_key, own.tenant) == ("wm_a_b", None)
+
     def test_shell_quoting_is_understood_and_nonsense_passed_over(self) -> None:
         assert parse_env("export A='x y'\nB=\"z\"\nC='open\nnothing here\n") == {
             "A": "x y",

@@ -48,6 +48,12 @@ def users() -> tuple[User, ...]:
             "+ping +info +config|get +slowlog|len +slowlog|get +latency|latest +latency|histogram"
             " +client|list +client|setname +hello +select +command|count +memory|stats",
         ),
+        User(  # a human with docs/runbooks before them: looks, and sets what can be set
+            "operator",
+            "+@read +@connection -@dangerous +info +config|get +config|set +bgrewriteaof +slowlog"
+            " +latency +memory +client|list",
+            ("%R~wm:*",),
+        ),
     )
 
 

@@ -45,6 +45,7 @@ def files(made: Made, places: Places) -> Mapping[str, str]:
         "rabbitmq/monitoring_password": made.values["rabbitmq.monitoring"],
         "redis/users.acl": store_users(made.passwords("redis")),
         "redis/monitoring_password": made.values["redis.monitoring"],
+        "redis/operator_password": made.values["redis.operator"],
         "redis/exporter.json": _exporters_passwords(made, places),
         "grafana/admin_password": made.values["grafana"],
         "keys/first": made.values["key.first"],

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ from redis.retry import Retry
 from deploy.local.ports import free_port
 from deploy.rabbitmq.definitions import definitions
 from shared.contracts.topology import DEAD_LETTER_QUEUE, house_topology, work_queues
+from tests.architecture.sources import REPO
+from tests.documents import commands
 from tests.eventually import eventually
 from tests.integration.shipped import ShippedHouse
 
@@ -269,6 +272,11 @@ STORE_FORBIDS = {
     "notifier hears workers": ("notifier", ("SUBSCRIBE", "wm:worker:1")),
     "notifier deletes scripts": ("notifier", ("SCRIPT", "FLUSH")),
     "monitoring reads a job": ("monitoring", ("HGETALL", "wm:{main}:job:1")),
+    "monitoring configures": ("monitoring", ("CONFIG", "SET", "maxmemory", "1gb")),
+    "operator flushes": ("operator", ("FLUSHALL",)),
+    "operator stops it": ("operator", ("SHUTDOWN",)),
+    "operator writes a job": ("operator", ("HSET", "wm:{main}:job:1", "state", "succeeded")),
+    "operator makes users": ("operator", ("ACL", "SETUSER", "me", "on")),
 }
 
 
@@ -281,6 +289,31 @@ def test_the_store_refuses(house: ShippedHouse, deed: str) -> None:
         pytest.raises(redis.exceptions.ResponseError, match=r"permission|can't (run|access)"),
     ):
         store.execute_command(*words)
+
+
+def typed_by_operators() -> list[tuple[str, ...]]:
+    """What the runbooks have people say to redis-cli; `1` is what they fill in themselves."""
+    pages = sorted((REPO / "docs" / "runbooks").glob("*.md"))
+    told = {words for page in pages for words in commands(page.read_text(), "redis-cli")}
+    filled = {tuple("1gb" if word == "1" else word for word in words) for words in told}
+    return sorted(words for words in filled if words[0] != "-h")
+
+
+@pytest.mark.parametrize("words", typed_by_operators(), ids=" ".join)
+def test_the_store_lets_its_operator_do_what_the_runbooks_say(
+    house: ShippedHouse, words: tuple[str, ...]
+) -> None:
+    told = subprocess.run(
+        ["redis-cli", "-p", str(house.redis.port), "--user", "operator", *words],
+        env={"PATH": "/usr/bin:/bin", "REDISCLI_AUTH": house.made.values["redis.operator"]},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=15,
+    )
+
+    assert told.stdout.strip()
+    assert not re.search("NOPERM|NOAUTH|WRONGPASS|^.?ERR|unknown", told.stdout + told.stderr)
 
 
 def test_the_store_keeps_everything(house: ShippedHouse) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -67,14 +68,16 @@ class StraightLines:
         self._stream = stream
 
     def write(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Write lines, each with its `event`."""
+        """Write lines, each with its `event`; where nothing can be written they are lost."""
         always = {
             "service": self._service,
             "level": "info",
             "at": datetime.fromtimestamp(time.time(), UTC),
         }
-        written = b"".join([_encode({**always, **line}) + b"\n" for line in lines])
-        self._stream.write(written.decode())
+        # As logging has it: a full disk, or a reader that has gone, is no reason to stop a job.
+        with suppress(OSError, ValueError):
+            written = b"".join([_encode({**always, **line}) + b"\n" for line in lines])
+            self._stream.write(written.decode())
 
 
 _encode: Final = msgspec.json.Encoder(enc_hook=str).encode

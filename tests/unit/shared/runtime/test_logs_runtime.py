@@ -1,8 +1,15 @@
 """The log of a process: JSON lines that give no secret away. Run in a process of its own."""
 
+import errno
+import io
 import json
+import math
 import subprocess
 import sys
+
+import pytest
+
+from shared.runtime import logs
 
 PROGRAM = """
 import logging
@@ -137,3 +144,30 @@ def test_what_pydantic_was_given_stays_out_of_its_errors() -> None:
 
     assert "planted" not in str(line["exception"]).replace("Model(number='planted')", "")
     assert "int_parsing" in str(line["exception"])
+
+
+class Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [Full(), closed()])
+def test_a_line_that_cannot_be_written_stops_nobody(stream: io.StringIO) -> None:
+    logs.StraightLines("gateway", stream).write([{"event": "job_accepted"}])
+
+
+def test_what_a_line_cannot_bear_stops_nobody() -> None:
+    stream = io.StringIO()
+    lines = logs.StraightLines("gateway", stream)
+
+    lines.write([{"event": "job_redriven", "reason": "\ud800"}])
+    lines.write([{"event": "job_redriven", "reason": 'a\n"b\x00', "seconds": math.nan}])
+
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["reason"] == 'a\n"b\x00'

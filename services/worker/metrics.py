@@ -234,7 +234,7 @@ class WorkerMetrics:
 
     def _expect_queue(self, queue: str) -> None:
         self._wait[queue,]
-        self.occupancy.running[queue] += 0
+        self.occupancy.expect(queue)
         for verdict in ClaimVerdict:
             self._claims[queue, verdict]
 

@@ -42,6 +42,11 @@ class Occupancy:
         with self._counting:
             self.held -= 1
 
+    def expect(self, queue: str) -> None:
+        """Attempts of this queue are counted from 0 on."""
+        with self._counting:
+            self.running.setdefault(queue, 0)
+
     def begin(self, queue: str) -> None:
         """An attempt begins."""
         with self._counting:

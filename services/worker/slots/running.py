@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from services.worker.authoring.calling import Calling
+from services.worker.authoring.calling import Calling, words
 from services.worker.authoring.context import Current
 from services.worker.authoring.progress import Number, Update, checked
 from services.worker.authoring.signature import ResultUnfit, encode_result
@@ -83,12 +83,12 @@ class Running(Current):
             self._tell(
                 Call(
                     Called(
-                        name=name,
+                        name=words(name),
                         span_id=span_id,
                         began_at=began_at,
                         ended_at=time.time_ns(),
-                        facts=call.facts,
-                        fault=call.fault,
+                        facts=call.told(),
+                        fault=None if call.fault is None else words(call.fault),
                     )
                 )
             )
@@ -160,6 +160,8 @@ class Running(Current):
             self._send(frame)
         finally:
             self._guard.leave()
+        if self._guard.pending is not None:
+            self._guard.poll()
 
 
 def started_now() -> datetime:

@@ -10,7 +10,7 @@ from services.worker.slots.interrupts import Guard
 from services.worker.slots.reporting import Reporter
 from services.worker.slots.running import Running, started_now
 from services.worker.slots.terms import Assignment
-from services.worker.slots.wire import Progress
+from services.worker.slots.wire import Call, Checkpoint, Progress
 
 
 class Arrivals:
@@ -169,6 +169,40 @@ def test_progress_is_sent_whole_before_the_interruption_is_raised() -> None:
 
     assert sent == [Progress(1, encode((1, 2, "")))]
     assert running.cancelled
+
+
+def a_traced_attempt(guard: Guard, sent: list[Checkpoint | Call], strike: Arrivals) -> Running:
+    def send(frame: Checkpoint | Call) -> None:
+        strike.waiting = ["soft_limit"]
+        signalled(guard)
+        sent.append(frame)
+
+    asked = Assignment(
+        job="j",
+        type="t",
+        attempt=1,
+        max_attempts=1,
+        payload="{}",
+        resume=None,
+        soft_time_limit=None,
+        time_limit=None,
+        sent_at=0.0,
+        traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+        traced=True,
+    )
+    return Running(asked, guard=guard, put=lambda _: None, send=send, now=started_now())
+
+
+def test_one_that_comes_while_a_call_is_told_is_raised_behind_it() -> None:
+    arrivals, sent = Arrivals(), list[Checkpoint | Call]()
+    guard = Guard(arrivals)
+    running = a_traced_attempt(guard, sent, arrivals)
+    guard.open()
+
+    with pytest.raises(SoftTimeLimit), running.calling("GET"):
+        pass
+
+    assert len(sent) == 1
 
 
 def test_only_the_first_one_is_raised_and_a_cancel_is_still_known() -> None:

@@ -8,6 +8,8 @@ from deploy.observability.boards.kinds import Lines, States
 from deploy.observability.boards.panels import Query, Steps
 
 BROKER: Final = 'instance=~"$broker"'
+# raft_entry_… until RabbitMQ 4.1, raft_max_… from 4.2 on; a node has one of them.
+COMMIT_LATENCY: Final = '__name__=~"rabbitmq_raft_(entry|max)_commit_latency_seconds"'
 
 
 def _dead_lettered(why: str, *, safe: bool = True) -> str:
@@ -53,10 +55,7 @@ BROKER_WORK: Final = Row(
             title="Time of a commit in its logs",
             says="By node: the disk, and the slowest of a majority. Rises before confirms do.",
             queries=[
-                Query(
-                    f"rabbitmq_raft_entry_commit_latency_seconds{{{BROKER}}}",
-                    "{{instance}}",
-                )
+                Query(f"{{{COMMIT_LATENCY}, {BROKER}}}", "{{instance}}"),
             ],
             unit="s",
             runbook="rabbitmq",

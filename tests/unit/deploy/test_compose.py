@@ -117,6 +117,16 @@ def test_our_images_are_those_of_the_dockerfile(name: str) -> None:
 def test_workers_can_be_many() -> None:
     assert "ports" not in SERVICES["worker"]
     assert "hostname" not in SERVICES["worker"]
+    # what --scale said is forgotten by the next `up`
+    assert filled(SERVICES["worker"]["deploy"]["replicas"], {"WAYMARK_WORKERS": "3"}) == "3"
+
+
+def test_the_example_as_it_stands_is_a_house_that_a_browser_on_this_machine_can_use() -> None:
+    gateway, notifier = EXAMPLE["WAYMARK_GATEWAY_PORT"], EXAMPLE["WAYMARK_NOTIFIER_PORT"]
+
+    assert EXAMPLE["WAYMARK_URL"] == f"http://localhost:{gateway}"
+    assert EXAMPLE["WAYMARK_STREAM_URL"] == f"ws://localhost:{notifier}/v1/stream"
+    assert EXAMPLE["WAYMARK_ORIGINS"] == ""  # those of localhost
 
 
 @pytest.mark.parametrize("values", [{}, EXAMPLE], ids=["defaults", "example"])

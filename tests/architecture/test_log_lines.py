@@ -48,6 +48,14 @@ def test_each_step_of_a_job_is_told_by_somebody_and_explained() -> None:
     assert told == STEPS.keys()
 
 
+def test_whoever_is_called_by_an_error_finds_its_event_in_a_runbook() -> None:
+    errors = {line.event for line in LINES if line.level in {"error", "critical"}}
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "runbooks").glob("*.md"))
+
+    assert len(errors) > 30
+    assert not {event for event in errors if f"`{event}" not in pages}
+
+
 def test_no_event_is_put_together_where_it_is_told() -> None:
     files = [file for room in ROOMS for file in (ROOT / room).rglob("*.py")]
     plain = [file for file in files if str(file.relative_to(ROOT)) not in MADE_UP]

@@ -96,7 +96,8 @@ class SpanExport:
             return True
         with self._counting:
             self.exported += count
-        self._losing.over(dropped=self.dropped)
+        if len(self._waiting) < self._most_waiting // 2:  # else it is too slow, and not back
+            self._losing.over(dropped=self.dropped)
         return True
 
     def _drop(self, count: int, why: str) -> None:

@@ -95,6 +95,27 @@ def test_a_collector_that_is_away_is_told_of_once_and_again_when_it_is_back() ->
     assert ([span.name for span in far.got], export.dropped) == (["late"], 3)
 
 
+def test_a_collector_that_is_too_slow_is_told_of_once_while_it_is() -> None:
+    export: SpanExport
+    taken = threading.Semaphore(0)
+
+    def slow(_spans: Sequence[Span]) -> None:
+        for _ in range(2 * MOST_TOGETHER):  # more come than it takes
+            export.take(a_span())
+        taken.release()
+
+    export = SpanExport(slow, interval=SOON, most_waiting=2 * MOST_TOGETHER)
+    with capture_logs() as lines:
+        export.take(a_span())
+        export.start()
+        for _ in range(20):
+            assert taken.acquire(timeout=5)
+        told = [line["event"] for line in lines if line["log_level"] != "debug"]
+        export.close()
+
+    assert told == ["spans_dropped"]
+
+
 def test_a_stop_sends_what_waits() -> None:
     far = Far()
     export = SpanExport(far.send, interval=60)

@@ -132,6 +132,17 @@ class Ticked:
     held_for: int
 
 
+class ParkVerdict(StrEnum):
+    """What came of a park: by PARKED and LEFT the message belongs to the dead letters.
+
+    REFUSED: it is not current any more, or its job no longer waits.
+    """
+
+    PARKED = "parked"
+    LEFT = "left"  # it was parked before, or is gone or called off: the archivist knows what to do
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """A job that a sweep has moved, by `event`: LOST, DUE or EXPIRED."""

@@ -14,6 +14,7 @@ from shared.contracts.answers import (
     CancelAnswer,
     ClaimAnswer,
     JobPage,
+    ParkVerdict,
     Position,
     Renewal,
     Settled,
@@ -235,11 +236,10 @@ class Release(Settle, frozen=True, kw_only=True):
     lost: bool = False
 
 
-class Park(Operation[bool], frozen=True, kw_only=True):
+class Park(Operation[ParkVerdict], frozen=True, kw_only=True):
     """No live worker knew this type for too long: fail it as `unknown_type`, if it waits.
 
-    A record that the store forgot is rebuilt for it. True: the message belongs to the dead letters.
-    False: it is not current any more, or its job no longer waits.
+    A record that the store forgot is rebuilt for it.
     """
 
     message: RunJob

@@ -281,6 +281,7 @@ MUTANTS = [
         "if false and",
         seed=1,
     ),
+    Mutant("a repeated park is another end", "park", "and 'left'", "and 'parked'"),
     Mutant("a transition says nothing of its trace", "move", " .. trace_member() .. ", " .. "),
     Mutant(
         "a trace is told with all that stands behind it",

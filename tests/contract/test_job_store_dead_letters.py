@@ -157,7 +157,7 @@ def test_a_late_filing_never_fails_a_redriven_job(world: World) -> None:
     world.do(ops.Confirm(tenant=TENANT, job=job.id, dispatch=2))
     assert world.do(filed) == Archived(verdict=ArchiveVerdict.ACK)
     parked = ops.Park(tenant=TENANT, message=old, fault=say.FAULT)
-    assert world.do(parked) is False
+    assert world.do(parked) == "refused"
     assert say.read(world, job.id).state is State.QUEUED
 
 

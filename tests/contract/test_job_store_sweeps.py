@@ -5,7 +5,13 @@ import pytest
 
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
-from shared.contracts.answers import Archived, ArchiveVerdict, ClaimVerdict, RenewalVerdict
+from shared.contracts.answers import (
+    Archived,
+    ArchiveVerdict,
+    ClaimVerdict,
+    ParkVerdict,
+    RenewalVerdict,
+)
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, JobRecord, Outcome
 from shared.contracts.lifecycle import Event, State
@@ -188,21 +194,21 @@ def test_a_job_of_a_type_nobody_knows_is_parked_as_a_dead_letter(world: World) -
     job = say.submit(world)
     asked = park_of(RunJob.of(job))
 
-    assert world.do(asked) is True
+    assert world.do(asked) is ParkVerdict.PARKED
     kept = say.read(world, job.id)
     assert kept.dead_letter
     assert kept.dead_letter.reason is DeadLetterReason.UNKNOWN_TYPE
     assert (kept.error, kept.public_error, kept.spent) == (say.ERROR, say.PUBLIC, 0)
-    assert world.do(asked) is True
+    assert world.do(asked) is ParkVerdict.LEFT
 
 
 def test_what_runs_has_ended_or_moved_on_is_not_parked(world: World) -> None:
     job, right = say.running(world)
-    assert world.do(park_of(RunJob.of(job))) is False
+    assert world.do(park_of(RunJob.of(job))) is ParkVerdict.REFUSED
     world.do(say.retry_of(job, right))
-    assert world.do(park_of(RunJob.of(job))) is False
+    assert world.do(park_of(RunJob.of(job))) is ParkVerdict.REFUSED
     world.do(say.cancel_of(job.id))
-    assert world.do(park_of(RunJob.of(say.read(world, job.id)))) is False
+    assert world.do(park_of(RunJob.of(say.read(world, job.id)))) is ParkVerdict.REFUSED
 
 
 def archive(world: World, job: JobRecord, *, by_broker: bool = False) -> Archived:

@@ -5,7 +5,7 @@ import json
 from shared.contracts import dead_letters as letters
 from shared.contracts import operations as ops
 from shared.contracts import retention
-from shared.contracts.answers import Archived, ArchiveVerdict, Moved, Swept
+from shared.contracts.answers import Archived, ArchiveVerdict, Moved, ParkVerdict, Swept
 from shared.contracts.commands import RunJob
 from shared.contracts.job import DeadLetterReason, Outcome
 from shared.contracts.lifecycle import Event, State
@@ -118,23 +118,24 @@ def _hand_out(tenant: Tenant, limit: int) -> tuple[tuple[tuple[RunJob, int], ...
     return tuple(messages), len(found)
 
 
-def park(tenant: Tenant, op: ops.Park) -> bool:
+def park(tenant: Tenant, op: ops.Park) -> ParkVerdict:
     job = tenant.jobs.get(op.message.job)
     dispatch = op.message.options.dispatch
     if job is None:
         buried = op.message.job in tenant.tombs or op.message.job in tenant.gone
         if buried or not tenant.forgot(op.message.options.recorded_at):
-            return True
+            return ParkVerdict.LEFT
         job = tenant.create(op.message, tenant.epoch)
         tenant.move(job, Event.REBUILT)
     if job.state is State.FAILED and job.dispatch == dispatch:
         dead = job.dead_letter
-        return dead is not None and dead.reason is DeadLetterReason.UNKNOWN_TYPE
+        known = dead is not None and dead.reason is DeadLetterReason.UNKNOWN_TYPE
+        return ParkVerdict.LEFT if known else ParkVerdict.REFUSED
     if job.final or job.state is State.RUNNING or dispatch < job.dispatch:
-        return False
+        return ParkVerdict.REFUSED
     job.dispatch = dispatch
     tenant.give_up(job, DeadLetterReason.UNKNOWN_TYPE, op.fault.error, op.fault.public)
-    return True
+    return ParkVerdict.PARKED
 
 
 def archive(tenant: Tenant, op: ops.Archive) -> Archived:

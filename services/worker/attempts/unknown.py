@@ -13,6 +13,7 @@ from services.worker.attempts.lines import tell_parked
 from services.worker.attempts.stubborn import Stubborn
 from services.worker.intake.deliveries import Answer, Delivered
 from services.worker.metrics import WorkerMetrics
+from shared.contracts.answers import ParkVerdict
 from shared.contracts.commands import RunJob
 from shared.contracts.operations import Park, Read
 from shared.contracts.overdue import Expect
@@ -106,9 +107,10 @@ class UnknownTypes:
         )
         if parked is None:
             return self._claims.unresolved(delivery)
-        if parked:
+        if parked is ParkVerdict.PARKED:
             count_parked(self._metrics, message)
             tell_parked(message)
+        if parked is not ParkVerdict.REFUSED:
             return Answer.NACK
         # Not this dispatch, or not waiting. Only a final job's message may simply go.
         record = self._stubborn.ask(

@@ -239,7 +239,7 @@ _DECODERS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ops.Fail: _settled,
     ops.Stop: _settled,
     ops.Release: _settled,
-    ops.Park: _said,
+    ops.Park: lambda _, reply: answers.ParkVerdict(text(reply)),
     ops.Tick: _ticked,
     ops.Sweep: _swept,
     ops.Archive: _archived,

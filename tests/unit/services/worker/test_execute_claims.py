@@ -6,14 +6,19 @@ import pytest
 
 from services.worker.intake.deliveries import Answer
 from services.worker.slots.terms import Returned
-from shared.contracts.answers import ClaimAnswer, ClaimVerdict, Renewal, RenewalVerdict
+from shared.contracts.answers import (
+    ClaimAnswer,
+    ClaimVerdict,
+    ParkVerdict,
+    Renewal,
+    RenewalVerdict,
+)
 from shared.contracts.errors import BrokerUnavailable, StoreUnavailable
 from shared.contracts.lifecycle import State
 from shared.contracts.operations import Claim, Confirm, Heartbeat, Park, Read, Succeed
 from shared.contracts.overdue import Expect
 from tests.fakes.bench import Bench, FakeDelivery
 from tests.fakes.jobs import message, record
-from tests.fakes.scripted import NO, YES
 from tests.fakes.slots import entry
 
 OK = [Returned("null")]
@@ -212,7 +217,7 @@ def test_an_older_version_of_a_known_type_runs() -> None:
 def test_a_type_that_nobody_has_announced_for_ten_minutes_becomes_a_dead_letter() -> None:
     bench = Bench()
     unknown(bench)
-    bench.store.answer(Park, YES)
+    bench.store.answer(Park, ParkVerdict.PARKED)
     bench.clock.now += 599.0
     bench.types.seen([])
     assert [bench.run() for _ in range(3)] == [Answer.ACK] * 3
@@ -225,7 +230,7 @@ def test_a_type_that_nobody_has_announced_for_ten_minutes_becomes_a_dead_letter(
 def test_a_dispatch_is_given_up_only_after_a_look_that_is_younger_than_itself() -> None:
     bench = Bench()
     unknown(bench)
-    bench.store.answer(Park, YES)
+    bench.store.answer(Park, ParkVerdict.PARKED)
     bench.clock.now += 600.0
     bench.types.seen([])
     assert [bench.run() for _ in range(3)] == [Answer.ACK, Answer.ACK, Answer.NACK]
@@ -252,7 +257,7 @@ def test_a_parked_message_that_is_not_current_goes_round_until_its_job_is_final(
     unknown(bench)
     bench.clock.now += 600.0
     bench.types.seen([])
-    bench.store.answer(Park, NO)
+    bench.store.answer(Park, ParkVerdict.REFUSED)
     bench.store.answer(Read, record(state=State.RUNNING), record(state=State.SUCCEEDED))
     assert [bench.run() for _ in range(3)] == [Answer.ACK] * 3
     assert len(bench.publisher.sent) == 3

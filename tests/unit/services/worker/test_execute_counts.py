@@ -10,6 +10,7 @@ from services.worker.slots.terms import Died, Raised, Returned
 from shared.contracts.answers import (
     ClaimAnswer,
     ClaimVerdict,
+    ParkVerdict,
     Renewal,
     RenewalVerdict,
     Settled,
@@ -21,7 +22,6 @@ from shared.contracts.operations import Claim, Heartbeat, Park, Retry, Succeed
 from shared.contracts.webhooks import DELIVER
 from tests.fakes.bench import Bench
 from tests.fakes.jobs import message, record
-from tests.fakes.scripted import YES
 from tests.fakes.slots import Step
 
 OF_DEMO = {"queue": "default", "type": "demo"}
@@ -209,7 +209,7 @@ def test_a_type_that_nobody_knows_is_there_at_0_long_before_it_is_a_dead_letter(
     bench.run()
     assert count(bench, "jobs_dead_lettered_total", reason="unknown_type", **labels) == 0
 
-    bench.store.answer(Park, YES)
+    bench.store.answer(Park, ParkVerdict.PARKED)
     bench.run()
     bench.clock.now += 601
     bench.types.seen(["demo"])
@@ -218,6 +218,18 @@ def test_a_type_that_nobody_knows_is_there_at_0_long_before_it_is_a_dead_letter(
     assert count(bench, "jobs_dead_lettered_total", reason="unknown_type", **labels) == 1
     failed = {"outcome": "failed", "code": "unknown_type"}
     assert count(bench, "jobs_finished_total", **failed, **labels) == 1
+
+
+def test_a_park_of_what_has_ended_or_gone_before_counts_no_end() -> None:
+    bench = Bench()
+    bench.delivery.job = message(type="gone")
+    bench.store.answer(Park, ParkVerdict.LEFT)
+    bench.clock.now += 601
+    bench.types.seen(["demo"])
+
+    assert [bench.run() for _ in range(3)] == [Answer.ACK, Answer.ACK, Answer.NACK]
+    assert counted(bench, "jobs_finished_total") == {}
+    assert counted(bench, "jobs_dead_lettered_total") == {}
 
 
 @pytest.mark.parametrize(

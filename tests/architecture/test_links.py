@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import REPO, functions, name_of
+from tests.unit.deploy.observability.alerting import anchors
 
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*\.md)?#([^)\s]+)\)")
 PATH = re.compile(
     r"`((?:clients|deploy|docs|requirements|services|shared|tests)/[\w./-]*\w(?:/|\.\w+)?)`"
 )
@@ -28,6 +30,17 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     ]
 
     assert not broken
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_anchor_is_a_heading(document: Path) -> None:
+    lost = [
+        f"{page}#{anchor}"
+        for page, anchor in ANCHOR.findall(document.read_text())
+        if anchor not in anchors(document.parent / page if page else document)
+    ]
+
+    assert not lost
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

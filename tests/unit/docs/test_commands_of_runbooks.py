@@ -14,7 +14,7 @@ DOCUMENTS = sorted(
     for file in [REPO / "README.md", *(REPO / "docs").rglob("*.md")]
     if not {"reference", "decisions"} & set(file.parts)
 )
-OF_A_VHOST = {"list_queues", "list_bindings", "list_policies", "set_policy", "list_consumers"}
+OF_A_VHOST = {"list_queues", "delete_queue", "list_bindings", "list_policies", "set_policy"}
 
 
 def understood(*words: str) -> bool:

@@ -49,7 +49,7 @@ ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
 SEVERAL = (CommonSettings, OriginSettings, WebhookSettings, TraceSettings)
 MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
 
-HOW_TO_READ = (
+HOW_TO_READ_LINES = (
     "A line is one JSON object on stderr (readable text on a terminal). Lines about a job have "
     "`job_id`, `tenant`, `type`, `queue`, `attempt`, `trace_id` and `submitted_by`, as far as they "
     "are known; each step of a job is one line at INFO, from the process that made it. No line has "
@@ -162,7 +162,7 @@ def logs() -> str:
     parts = [
         "# Log lines",
         MADE_FROM.format(source="every call that writes one"),
-        HOW_TO_READ,
+        HOW_TO_READ_LINES,
         "## The steps of a job",
         _table(
             ("event", "means", "told by"),

@@ -62,7 +62,8 @@ def recall_context(text: str) -> TraceContext | None:
     if found is None:
         return None
     rest = text[TRACEPARENT_CHARACTERS:]
-    fits = rest[:1] == " " and rest.isascii() and rest.isprintable()
+    fits = rest[:1] == " " and len(rest) <= 1 + LONGEST_STATE
+    fits = fits and rest.isascii() and rest.isprintable()
     return TraceContext(found[0], rest.strip() or None if fits else None)
 
 

@@ -117,7 +117,9 @@ def test_what_is_kept_is_both_in_one_text() -> None:
     assert recall_context(f"{PARENT} a=1,b=x y") == TraceContext(PARENT, "a=1,b=x y")
 
 
-@pytest.mark.parametrize("rest", ["é", ' é="1', "-more", " ", " a\r\nset-cookie: b", '"}'])
+@pytest.mark.parametrize(
+    "rest", ["é", ' é="1', "-more", " ", " a\r\nset-cookie: b", '"}', f" {'a' * 513}"]
+)
 def test_what_the_release_before_kept_behind_a_traceparent_goes(rest: str) -> None:
     assert recall_context(PARENT + rest) == TraceContext(PARENT)
 

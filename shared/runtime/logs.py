@@ -6,7 +6,6 @@ A terminal gets a readable rendering instead. Passwords in URLs, API keys and JW
 import logging
 import re
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,24 +35,29 @@ _SECRETS: Final = (
 )
 
 
-class LineTally(logging.Filter):
-    """Counts the lines that are written, from WARNING on; lets every line pass."""
+class LineTally:
+    """How many lines were written, from WARNING on."""
 
     def __init__(self) -> None:
         """Nothing is counted yet."""
-        super().__init__()
         self.counts: Final = {"warning": 0, "error": 0, "critical": 0}
-        self._counting = threading.Lock()
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Count a line."""
-        if record.levelno >= logging.WARNING:
+    def count(self, level: int) -> None:
+        """Count a line of this level; for one thread at a time."""
+        if level >= logging.WARNING:
             word = "warning"
-            if record.levelno >= logging.ERROR:
-                word = "critical" if record.levelno >= logging.CRITICAL else "error"
-            with self._counting:
-                self.counts[word] += 1
-        return True
+            if level >= logging.ERROR:
+                word = "critical" if level >= logging.CRITICAL else "error"
+            self.counts[word] += 1
+
+
+class _CountingHandler(logging.StreamHandler[TextIO]):
+    """Counts what it writes, under its own lock: logging frees that one in a forked process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        tally.count(record.levelno)
+        super().emit(record)
 
 
 class StraightLines:
@@ -108,8 +112,7 @@ def configure(service: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         name_service,
     ]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(tally)
+    handler = _CountingHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=steps, processors=_rendering(readable=readable)

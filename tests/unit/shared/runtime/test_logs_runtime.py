@@ -96,6 +96,33 @@ def test_lines_are_counted_from_warnings_on_whoever_writes_them() -> None:
     assert [said[level] for level in ("warning", "error", "critical")] == [1, 2, 1]
 
 
+def test_a_process_forked_while_a_line_is_counted_can_log() -> None:
+    lines = lines_of(
+        "import os, threading, time\n"
+        "held, free, main = threading.Event(), threading.Event(), threading.main_thread()\n"
+        "class Slow(dict):\n"
+        "    def __setitem__(self, level, count):\n"
+        "        if threading.current_thread() is not main:\n"
+        "            held.set(); free.wait(10)\n"
+        "        super().__setitem__(level, count)\n"
+        "object.__setattr__(logs.tally, 'counts', Slow(logs.tally.counts))\n"
+        "log = structlog.get_logger()\n"
+        "other = threading.Thread(target=log.warning, args=('other',))\n"
+        "other.start(); held.wait(10)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    log.warning('forked'); os._exit(0)\n"
+        "ended = 0\n"
+        "for _ in range(200):\n"
+        "    ended = ended or os.waitpid(child, os.WNOHANG)[0]\n"
+        "    time.sleep(0 if ended else 0.01)\n"
+        "ended or os.kill(child, 9)\n"
+        "free.set(); other.join()"
+    )
+
+    assert [line["event"] for line in lines] == ["forked", "other"]
+
+
 STEP = (
     "from shared.runtime import job_lines\n"
     "from tests.fakes.jobs import record\n"

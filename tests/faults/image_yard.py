@@ -16,8 +16,7 @@ from deploy.local.deadline import holds
 from deploy.local.service import REPO
 
 DOCKERFILE = REPO / "deploy" / "docker" / "Dockerfile"
-BASE = "docker.io/library/debian:bookworm-slim"
-MIRROR = "http://deb.debian.org/debian"
+BASE = "debian:bookworm-slim"
 SECCOMP = Path("/usr/share/containers/seccomp.json")  # what podman and CRI-O apply by default
 PROGRAMS = ("buildah", "runc", "debootstrap")
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # whom this machine trusts
@@ -69,7 +68,7 @@ class Yard:
     def _make_base(self) -> None:
         root = self.folder / "bookworm"
         subprocess.run(
-            ["debootstrap", "--variant=minbase", "bookworm", str(root), MIRROR],
+            ["debootstrap", "--variant=minbase", "bookworm", str(root)],
             check=True,
             stdout=subprocess.DEVNULL,
             timeout=BUILD_SECONDS,

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from deploy.local.house import House
 from deploy.local.lookout.lookout import Lookout
+from deploy.local.lookout.showing import what_to_open
 from deploy.observability.boards.written import documents
 from tests.architecture.sources import REPO
 from tests.e2e.busy import busy
@@ -72,6 +74,13 @@ def test_every_part_is_scraped_and_alerts_have_somebody_to_go_to(
     assert parts_up(prometheus) == PARTS
     assert [each.url for each in lookout.programs if not each.is_ready] == []
     assert prometheus.rules()
+
+
+def test_what_a_person_is_told_to_open_is_there(lookout: Lookout) -> None:
+    told = re.findall(r"http\S+", what_to_open(lookout))
+
+    assert len(told) == 3, "two pages of Prometheus, and Alertmanager"
+    assert {httpx.get(each, follow_redirects=True).status_code for each in told} == {200}
 
 
 def test_every_panel_mark_and_variable_has_something_to_show(prometheus: Prometheus) -> None:

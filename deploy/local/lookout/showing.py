@@ -1,11 +1,14 @@
 """What a person opens to see the house."""
 
 import shutil
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from deploy.local.lookout.folder import SOURCE
 from deploy.local.lookout.lookout import Lookout
 
 GRAFANA = ("grafana", "grafana-server")
+PAGE_SECONDS = 2.0
 
 
 def what_to_open(lookout: Lookout) -> str:
@@ -13,13 +16,24 @@ def what_to_open(lookout: Lookout) -> str:
     return "\n".join(
         (
             "",
-            f"{lookout.url}/alerts    what is wrong now, by Prometheus",
-            f"{lookout.url}/targets    what is looked at",
-            f"{lookout.alertmanager_url}    whom that would wake, by Alertmanager",
+            f"{page(lookout.url, 'alerts')}    what is wrong now, by Prometheus",
+            f"{page(lookout.url, 'targets')}    what is looked at",
+            f"amtool alert query --alertmanager.url {lookout.alertmanager_url}    whom that wakes",
             *_not_watched(lookout),
             *_grafana(lookout),
         )
     )
+
+
+def page(url: str, name: str) -> str:
+    """Return the address of a page of Prometheus; Debian's has the older pages alone."""
+    try:
+        with urlopen(f"{url}/{name}", timeout=PAGE_SECONDS):  # noqa: S310 - our own
+            return f"{url}/{name}"
+    except HTTPError:
+        return f"{url}/classic/{name}"
+    except OSError:
+        return f"{url}/{name}"
 
 
 def _not_watched(lookout: Lookout) -> list[str]:

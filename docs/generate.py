@@ -22,8 +22,9 @@ from pydantic_settings import BaseSettings
 
 from deploy import compose_scrapes
 from deploy.rabbitmq.definitions import rendered as broker_definitions
-from docs import log_lines
+from docs import log_page
 from docs.instruments import Family, rooms
+from docs.pages import MADE_FROM, table
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import build
 from services.notifier.document import document
@@ -47,15 +48,6 @@ ROOMS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Our own job types", JobSettings),
 )
 SEVERAL = (CommonSettings, OriginSettings, WebhookSettings, TraceSettings)
-MADE_FROM = "<!-- made by `python -m docs.generate` from {source}; do not edit -->"
-
-HOW_TO_READ_LINES = (
-    "A line is one JSON object on stderr (readable text on a terminal). Lines about a job have "
-    "`job_id`, `tenant`, `type`, `queue`, `attempt`, `trace_id` and `submitted_by`, as far as they "
-    "are known; each step of a job is one line at INFO, from the process that made it. No line has "
-    "a payload, a result, the text of a handler's error, a key, a token or a callback URL. "
-    "`WAYMARK_LOG_LEVEL` sets what is told."
-)
 CANCELLING = (
     "A job that is asked to stop while it runs keeps its state and bears `cancel_requested_at`."
 )
@@ -92,7 +84,7 @@ def documents() -> Mapping[Path, str]:
         REFERENCE / "metrics.md": metrics(),
         REFERENCE / "openapi.json": openapi(),
         REFERENCE / "stream.json": stream(),
-        REFERENCE / "logs.md": logs(),
+        REFERENCE / "logs.md": log_page.logs(),
         DEFINITIONS: broker_definitions(),
         compose_scrapes.WRITTEN: compose_scrapes.rendered(),
     }
@@ -107,11 +99,11 @@ def job_lifecycle() -> str:
         MADE_FROM.format(source="shared/contracts/lifecycle.py"),
         "```mermaid\n" + "\n".join(["stateDiagram-v2", *_arrows()]) + "\n```",
         f"Final are {finals}; only a redrive leads out of one. {CANCELLING}",
-        _table(
+        table(
             ("state", "means", "leaves by"),
             [(f"`{each}`", states.get(each.name, ""), _ways_out(each)) for each in State],
         ),
-        _table(
+        table(
             ("event", "means"),
             [(f"`{each}`", events.get(each.name, "")) for each in Event],
         ),
@@ -134,7 +126,7 @@ def settings() -> str:
             if name not in shared
         ]
         heads = ("setting", "default", "allowed", "meaning")
-        parts += [f"## {title}", _table(heads, rows)]
+        parts += [f"## {title}", table(heads, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -143,50 +135,13 @@ def metrics() -> str:
     heads = ("metric", "type", "labels", "meaning", "told by")
     parts = ["# Metrics", MADE_FROM.format(source="each metrics.py"), HOW_TO_READ]
     for title, families in rooms().items():
-        parts += [f"## {title}", _table(heads, [_metric_row(each) for each in families])]
+        parts += [f"## {title}", table(heads, [_metric_row(each) for each in families])]
     return "\n\n".join(parts) + "\n"
 
 
 def _metric_row(each: Family) -> tuple[str, ...]:
     labels = ", ".join(f"`{label}`" for label in each.labels)
     return (f"`{each.name}`", each.kind, labels, each.words, ", ".join(each.who))
-
-
-def logs() -> str:
-    """List what a log line may say, the steps of a job, and every other event."""
-    found: dict[str, list[log_lines.Line]] = {}
-    for line in log_lines.lines():
-        if line.event:
-            found.setdefault(line.event, []).append(line)
-    others = [(event, group) for event, group in found.items() if event not in log_lines.STEPS]
-    parts = [
-        "# Log lines",
-        MADE_FROM.format(source="every call that writes one"),
-        HOW_TO_READ_LINES,
-        "## The steps of a job",
-        _table(
-            ("event", "means", "told by"),
-            [
-                (f"`{event}`", meaning, _tellers(found[event]))
-                for event, meaning in log_lines.STEPS.items()
-                if event in found
-            ],
-        ),
-        "## Fields",
-        _table(
-            ("field", "means"),
-            [(f"`{name}`", meaning) for name, meaning in log_lines.FIELDS.items()],
-        ),
-        "## Every other event",
-        _table(
-            ("event", "level", "told by", "fields"),
-            [
-                (f"`{event}`", _levels(group), _tellers(group), _fields(group))
-                for event, group in others
-            ],
-        ),
-    ]
-    return "\n\n".join(parts) + "\n"
 
 
 def openapi() -> str:
@@ -279,29 +234,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         value = ",".join(map(str, value))
     return "" if value in (None, "") else f"`{value}`"
-
-
-def _tellers(lines: list[log_lines.Line]) -> str:
-    rooms = {
-        line.where.split(".")[1 if line.where.startswith("services.") else 0] for line in lines
-    }
-    return ", ".join(sorted("every service" if room == "shared" else room for room in rooms))
-
-
-def _levels(lines: list[log_lines.Line]) -> str:
-    return ", ".join(sorted({line.level for line in lines}))
-
-
-def _fields(lines: list[log_lines.Line]) -> str:
-    told = {log_lines.LIBRARY.get(name, name) for line in lines for name in line.fields}
-    return ", ".join(sorted(told))
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines
-    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from typing import Final
 
 import structlog
 import uuid_utils
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from services.gateway.metrics import Metrics
 from services.gateway.problems import framework_code, problem, respond
 from services.gateway.refusals import Overloaded
 from services.gateway.tallies import NOWHERE, OTHER_METHOD
-from services.gateway.tracing import Call, Tracing, note_call
+from services.gateway.tracing import Call, Tracing
 from shared.contracts.errors import WaymarkError
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -59,21 +58,16 @@ class Edge:
             seconds = time.monotonic() - started
             route = _template(scope)
             if exchange.started:  # else it was cancelled with its server: nobody got an answer
-                asked = (
-                    str(scope["path"]) if route == NOWHERE else route
-                )  # shed before it was found
+                # What was shed has not found its route.
+                asked = str(scope["path"]) if route == NOWHERE else route
                 self._metrics.answered(method, asked, exchange.status, seconds)
             if call is not None:
                 self._tracing.end(call, method, route, exchange.status)
 
     def _begin_span(self, scope: Scope) -> Call | None:
-        headers = Headers(scope=scope)
         if not self._tracing.on or scope["path"] in _PROBES:
             return None
-        call = self._tracing.begin(headers, self._tracing.context_of(headers))
-        if call is not None:
-            note_call(scope, call)
-        return call
+        return self._tracing.begin_request(scope)
 
     async def _serve(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> None:
         if self._crowd.is_too_large and scope["path"] not in _PROBES:

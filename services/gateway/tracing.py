@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from msgspec.structs import replace
+from starlette.datastructures import Headers as HeadersOfScope
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -32,7 +33,8 @@ _SPAN_BYTES: Final = 8
 _LOW_BITS: Final = 2**64 - 1
 _LAST_FOR_ALL: Final = 2**64  # of the low half of a trace id; as OpenTelemetry's ratio sampler
 _SERVER_FAULT: Final = 500
-_CALL: Final = "waymark.call"
+_CALL: Final = "waymark.call"  # of a request's scope, as the next
+_CONTEXT: Final = "waymark.trace"
 
 
 class Headers(Protocol):
@@ -71,10 +73,17 @@ class Tracing:
         """Whether anybody wants spans."""
         return self._tracer.on
 
+    def begin_request(self, scope: Scope) -> Call | None:
+        """Begin the span of a request of the app's, and let its route know both."""
+        headers = HeadersOfScope(scope=scope)
+        scope[_CONTEXT] = context = self.context_of(headers)
+        scope[_CALL] = call = self.begin(headers, context)
+        return call
+
     def of_request(self, request: Request) -> TraceContext:
-        """Return the trace context of a request of the app's."""
-        call = call_of(request)
-        return self.context_of(request.headers) if call is None else call.context
+        """Return the trace context of a request of the app's: drawn once, kept or not."""
+        known = request.scope.get(_CONTEXT)
+        return known if isinstance(known, TraceContext) else self.context_of(request.headers)
 
     def context_of(self, headers: Headers) -> TraceContext:
         """Return the W3C trace context of a request; where it has none that counts, a new one."""
@@ -144,11 +153,6 @@ def call_of(request: Request) -> Call | None:
     """Return the call that a request of the app's is, where it has a span."""
     call = request.scope.get(_CALL)
     return call if isinstance(call, Call) else None
-
-
-def note_call(scope: Scope, call: Call) -> None:
-    """Let the routes know the call that their request is."""
-    scope[_CALL] = call
 
 
 def _publishing(

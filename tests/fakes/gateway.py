@@ -90,6 +90,7 @@ class FakeGateway:
         rate: Rate = RATE,
         token_rate: Rate = TOKEN_RATE,
         traced: bool = False,
+        ratio: float = 1.0,
     ) -> None:
         keys = folder / "keys.json"
         keys.write_text(json.dumps(KEYS))
@@ -118,7 +119,7 @@ class FakeGateway:
             broker=BrokerSide(self.depths),
         )
         self.spans: list[Span] = []
-        tracing = Tracing(Tracer(self.spans.append) if traced else OFF)
+        tracing = Tracing(Tracer(self.spans.append) if traced else OFF, ratio=ratio)
         parts = Parts(
             gate=Gate(
                 ring=self.ring,

@@ -83,6 +83,18 @@ async def test_a_call_that_begins_a_trace_is_its_root(traced: FakeGateway) -> No
     assert published.parent == span_id_of(call.traceparent)
 
 
+async def test_whether_a_trace_is_kept_is_decided_once(tmp_path: Path) -> None:
+    gateway = FakeGateway(tmp_path, traced=True, ratio=0.5)
+    for _ in range(60):
+        await gateway.submit()
+
+    calls = {span_id_of(each.traceparent) for each in gateway.spans if each.name.startswith("POST")}
+    published = [each for each in gateway.spans if each.name.startswith("publish")]
+    kept = sorted(each for each in options_of(gateway) if is_sampled(each))
+    assert {each.parent for each in published} == calls
+    assert sorted(each.traceparent for each in published) == kept
+
+
 async def test_a_trace_that_nobody_keeps_has_no_spans(traced: FakeGateway) -> None:
     unkept = PARENT[:-2] + "00"
     await traced.submit(traceparent=unkept)

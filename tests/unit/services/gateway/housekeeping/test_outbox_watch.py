@@ -1,8 +1,9 @@
 """The gauges of the outbox: told by whoever has the duty, and not frozen by who has lost it."""
 
 from services.gateway.housekeeping.duty import Duty
+from services.gateway.housekeeping.looking import STALE_SECONDS
 from services.gateway.housekeeping.metrics import OutboxMetrics
-from services.gateway.housekeeping.outbox_watch import STALE_SECONDS, OutboxWatch
+from services.gateway.housekeeping.outbox_watch import OutboxWatch
 from services.gateway.metrics import Metrics
 from shared.contracts.operations import Submit
 from tests.fakes.hands import HandClock

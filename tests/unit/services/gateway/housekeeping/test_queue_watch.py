@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.gateway.housekeeping.duty import Duty
-from services.gateway.housekeeping.queue_watch import STALE_SECONDS, QueueWatch
+from services.gateway.housekeeping.looking import STALE_SECONDS
+from services.gateway.housekeeping.queue_watch import QueueWatch
 from services.gateway.queues.desk import QueueLine
 from services.gateway.queues.metrics import QueueMetrics
 from services.gateway.tallies import MOST_QUEUES
